@@ -1,0 +1,186 @@
+"""Everything that can change the exchange, as data: what the journal holds and the engine applies.
+
+All integers fit 64 bits. Facts from the chain carry totals, never differences, so that a fact told
+twice changes nothing.
+"""
+
+import msgspec
+
+from matcher.types import SelfTrade, SignedOrder, Transfer, Withdrawal
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """Base of all commands."""
+
+
+# --- time and batches -------------------------------------------------------------------------
+
+
+class Clock(Command, frozen=True):
+    """The chain's time, seconds; time never goes back (an older value changes nothing)."""
+
+    time: int
+
+
+class OpenBatch(Command, frozen=True):
+    """Begin a batch now: ``built_at`` becomes the engine's time. Refused while ops are pending."""
+
+
+class CloseBatch(Command, frozen=True):
+    """End the open batch; nothing if it holds no op."""
+
+
+# --- facts from the chain (the follower) --------------------------------------------------------
+
+
+class ChainBlock(Command, frozen=True):
+    """All facts up to this block have been told."""
+
+    number: int
+    hash: bytes
+    time: int
+
+
+class MarketListed(Command, frozen=True):
+    market: int
+    name: str
+    tick_value: int
+    strike_value: int
+
+
+class FeesSet(Command, frozen=True):
+    market: int
+    old_taker: int
+    old_maker: int
+    new_taker: int
+    new_maker: int
+    active_at: int
+
+
+class ExpiryOpened(Command, frozen=True):
+    market: int
+    expiry: int  # hours
+    cap: int  # atoms per lot
+
+
+class InstrumentListed(Command, frozen=True):
+    instrument: int
+    market: int
+    kind: int
+    expiry: int  # hours
+    strike: int
+
+
+class AccountOpened(Command, frozen=True):
+    account: int
+    owner: bytes
+
+
+class Deposited(Command, frozen=True):
+    account: int
+    deposited: int  # atoms, all ever
+    at: int
+
+
+class Asked(Command, frozen=True):
+    account: int
+    asks: int  # all ever
+    at: int
+
+
+class OrdersUntilSet(Command, frozen=True):
+    account: int
+    until: int
+
+
+class KeySet(Command, frozen=True):
+    account: int
+    key: bytes
+    valid_from: int
+    valid_until: int
+
+
+class PriceFixed(Command, frozen=True):
+    market: int
+    expiry: int  # hours
+    price: int  # atoms per lot, already clamped to the cap
+    fixed_at: int
+
+
+class Halted(Command, frozen=True):
+    """Frozen, paused or reverted on chain, or stopped by the operator: no more trading."""
+
+    reason: str
+
+
+class Resumed(Command, frozen=True):
+    """The pause ended."""
+
+
+# --- traders --------------------------------------------------------------------------------------
+
+
+class PlaceOrder(Command, frozen=True):
+    signed: SignedOrder
+    self_trade: int = SelfTrade.CANCEL_NEWEST
+
+
+class CancelOrder(Command, frozen=True):
+    account: int
+    id: int
+    signer: bytes
+
+
+class CancelAll(Command, frozen=True):
+    account: int
+    instrument: int  # 0: all instruments
+    signer: bytes
+
+
+class AmendDown(Command, frozen=True):
+    """Lower the quantity of an open order; it keeps its place in the queue."""
+
+    account: int
+    id: int
+    quantity: int  # new total quantity, lots
+    signer: bytes
+
+
+class WithdrawRequest(Command, frozen=True):
+    message: Withdrawal
+    signature: bytes
+    digest: bytes
+    signer: bytes
+
+
+class TransferRequest(Command, frozen=True):
+    message: Transfer
+    signature: bytes
+    digest: bytes
+    signer: bytes
+
+
+AnyCommand = (
+    Clock
+    | OpenBatch
+    | CloseBatch
+    | ChainBlock
+    | MarketListed
+    | FeesSet
+    | ExpiryOpened
+    | InstrumentListed
+    | AccountOpened
+    | Deposited
+    | Asked
+    | OrdersUntilSet
+    | KeySet
+    | PriceFixed
+    | Halted
+    | Resumed
+    | PlaceOrder
+    | CancelOrder
+    | CancelAll
+    | AmendDown
+    | WithdrawRequest
+    | TransferRequest
+)
