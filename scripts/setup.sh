@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Prepare this checkout: Python environment, npm packages, Foundry tools, Solidity compiler, compiled contracts.
+#
+# Idempotent, and quick when nothing changed: a stamp over the lock files decides. Everything is written
+# inside the checkout, except that ape's keystores stay in ~/.ape/accounts.
+#
+#   PYTHON=/path/to/python3.12   the interpreter to make .venv with (default: the first suitable on PATH)
+#   QUOIN_SOLC=native            download the native compiler (faster) in place of the one pinned by npm
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+UV_VERSION=0.13.8
+STAMP=.toolchain/stamp
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+suitable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3.11 python3.12 python3 python}; do
+    if suitable "$candidate"; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return
+    fi
+  done
+  die "Python 3.11 or 3.12 with the venv module is needed, and was not found (tried: ${PYTHON:-python3.11 python3.12 python3 python}). Set PYTHON to its path."
+}
+
+check_node() {
+  command -v node >/dev/null || die "Node.js 20 or newer is needed, and there is no 'node' on PATH."
+  command -v npm >/dev/null || die "npm is needed, and is not on PATH."
+  local major
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 20 ] || die "Node.js 20 or newer is needed; this is $(node --version)."
+}
+
+# What the environment depends on; a change of any of it sets the environment up anew.
+fingerprint() {
+  { cat requirements.lock package-lock.json scripts/setup.sh scripts/environment.py scripts/solcjs.cjs
+    printf '%s\n' "${QUOIN_SOLC:-npm}"
+    .venv/bin/python -V
+  } | cksum
+}
+
+ready() {
+  suitable .venv/bin/python && [ -d node_modules ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]
+}
+
+python_packages() {
+  if ! suitable .venv/bin/python; then
+    local python
+    python=$(find_python)
+    say "creating .venv with $("$python" -V)"
+    rm -rf .venv
+    "$python" -m venv .venv
+  fi
+  say "installing Python packages from requirements.lock"
+  # uv takes seconds where pip takes a minute; pip is the way out where uv cannot be used.
+  if .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION" 2>.toolchain/uv.log &&
+    UV_SYSTEM_CERTS=true VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip sync --quiet --require-hashes requirements.lock 2>>.toolchain/uv.log; then
+    return
+  fi
+  sed 's/^/setup: uv: /' .toolchain/uv.log | tail -n 3 >&2
+  say "uv did not succeed; installing with pip, which takes about a minute"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+}
+
+# So that everything run from .venv/bin finds the tools of this checkout without an activated venv.
+environment() {
+  local site
+  site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  cp scripts/environment.py "$site/quoin_environment.py"
+  printf 'import quoin_environment\n' >"$site/quoin_environment.pth"
+}
+
+npm_packages() {
+  say "installing npm packages from package-lock.json"
+  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+}
+
+foundry() {
+  local arch system tool binary
+  case "$(uname -m)" in x86_64 | amd64) arch=amd64 ;; aarch64 | arm64) arch=arm64 ;; *) arch=$(uname -m) ;; esac
+  system=$(uname -s | tr '[:upper:]' '[:lower:]')
+  for tool in anvil forge cast; do
+    binary=node_modules/@foundry-rs/$tool-$system-$arch/bin/$tool
+    if [ -x "$binary" ]; then
+      ln -sfn "../../$binary" ".venv/bin/$tool"
+    elif command -v "$tool" >/dev/null; then
+      say "$tool: no pinned build for $system-$arch, using $(command -v "$tool")"
+    else
+      say "$tool: no pinned build for $system-$arch; install Foundry 1.7.1 to use it"
+    fi
+  done
+}
+
+# py-solc-x (ape) and forge look for an executable called solc-v<version>. It is npm's build of the compiler behind a
+# launcher, so that every machine compiles with the same bytes; the native build gives the same output sooner.
+solidity_compiler() {
+  local version folder=.toolchain/solcx
+  version=$(node -p 'require("solc/package.json").version')
+  mkdir -p "$folder"
+  if [ "${QUOIN_SOLC:-npm}" = native ]; then
+    say "downloading the native solc $version"
+    rm -f "$folder/solc-v$version"
+    if .venv/bin/python -c "import solcx; solcx.install_solc('$version')" 2>.toolchain/solc.log; then
+      return
+    fi
+    say "no native solc to be had ($(tail -n 1 .toolchain/solc.log)); using npm's"
+  fi
+  cat >"$folder/solc-v$version.new" <<'LAUNCHER'
+#!/bin/sh
+exec node "$(dirname "$0")/../../scripts/solcjs.cjs" "$@"
+LAUNCHER
+  chmod +x "$folder/solc-v$version.new"
+  mv -f "$folder/solc-v$version.new" "$folder/solc-v$version"
+  say "solc: $("$folder/solc-v$version" --version | tail -n 1)"
+}
+
+# ape unpacks the contracts' dependencies once. An unpacking cut short would stay incomplete, hence afresh.
+ape_dependencies() {
+  say "unpacking the contracts' dependencies for ape"
+  rm -rf .toolchain/ape/packages
+  .venv/bin/ape pm install --verbosity ERROR
+}
+
+# Keys are kept where every ape project keeps them, and outlive this checkout.
+ape_accounts() {
+  local accounts=.toolchain/ape/accounts home=~/.ape/accounts
+  [ "$accounts" -ef "$home" ] && return
+  mkdir -p "$home" .toolchain/ape
+  [ -L "$accounts" ] || rmdir "$accounts" 2>/dev/null || [ ! -e "$accounts" ] ||
+    die "$accounts holds keys of its own; move them to $home."
+  ln -sfn "$home" "$accounts"
+}
+
+compile() {
+  [ -n "$(find contracts -name '*.sol' -not -path 'contracts/.cache/*' -print -quit 2>/dev/null)" ] || return 0
+  # What the build depends on. ape would find out itself that nothing changed, but takes two seconds to.
+  local now
+  now=$( { cat ape-config.yaml "$STAMP"; find contracts -name '*.sol' -not -path 'contracts/.cache/*' -print0 | sort -z | xargs -0 cksum; } | cksum)
+  [ -d .build ] && [ "$(cat .build/stamp 2>/dev/null)" = "$now" ] && return
+  say "compiling the contracts"
+  .venv/bin/ape compile --verbosity WARNING
+  printf '%s\n' "$now" >.build/stamp
+}
+
+mkdir -p .toolchain
+if command -v flock >/dev/null; then # one at a time in this checkout
+  exec 9>.toolchain/lock
+  flock 9
+fi
+
+if ! ready; then
+  check_node
+  rm -f "$STAMP"
+  python_packages
+  environment
+  npm_packages
+  foundry
+  solidity_compiler
+  ape_accounts
+  ape_dependencies
+  fingerprint >"$STAMP"
+  say "environment ready"
+fi
+ape_accounts
+[ "${1:-}" = --no-compile ] || compile
