@@ -15,17 +15,19 @@ STAMP=.toolchain/stamp
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-suitable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
+suitable() { # Python 3.11 or 3.12, with what makes a virtual environment (Debian keeps that apart, in python3-venv)
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+}
 
 find_python() {
-  local candidate
-  for candidate in ${PYTHON:-python3.11 python3.12 python3 python}; do
+  local candidate candidates=${PYTHON:-python3.11 python3.12 python3 python}
+  for candidate in $candidates; do
     if suitable "$candidate"; then
       "$candidate" -c 'import sys; print(sys.executable)'
       return
     fi
   done
-  die "Python 3.11 or 3.12 with the venv module is needed, and was not found (tried: ${PYTHON:-python3.11 python3.12 python3 python}). Set PYTHON to its path."
+  die "Python 3.11 or 3.12 with the venv module is needed. Tried: $candidates. Set PYTHON to its path."
 }
 
 check_node() {
@@ -38,7 +40,7 @@ check_node() {
 
 # What the environment depends on; a change of any of it sets the environment up anew.
 fingerprint() {
-  { cat requirements.lock package-lock.json scripts/setup.sh scripts/environment.py scripts/solcjs.cjs
+  { cat requirements.lock package-lock.json scripts/setup.sh scripts/_environment.py scripts/solcjs.cjs
     printf '%s\n' "${QUOIN_SOLC:-npm}"
     .venv/bin/python -V
   } | cksum
@@ -46,6 +48,15 @@ fingerprint() {
 
 ready() {
   suitable .venv/bin/python && [ -d node_modules ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]
+}
+
+with_pip() {
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+with_uv() {
+  with_pip "uv==$UV_VERSION" &&
+    UV_SYSTEM_CERTS=true VIRTUAL_ENV=.venv .venv/bin/uv pip sync --quiet --require-hashes requirements.lock
 }
 
 python_packages() {
@@ -58,20 +69,19 @@ python_packages() {
   fi
   say "installing Python packages from requirements.lock"
   # uv takes seconds where pip takes a minute; pip is the way out where uv cannot be used.
-  if .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION" 2>.toolchain/uv.log &&
-    UV_SYSTEM_CERTS=true VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip sync --quiet --require-hashes requirements.lock 2>>.toolchain/uv.log; then
+  if with_uv >.toolchain/uv.log 2>&1; then
     return
   fi
-  sed 's/^/setup: uv: /' .toolchain/uv.log | tail -n 3 >&2
+  tail -n 3 .toolchain/uv.log | sed 's/^/setup: uv: /' >&2
   say "uv did not succeed; installing with pip, which takes about a minute"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+  with_pip --require-hashes -r requirements.lock
 }
 
 # So that everything run from .venv/bin finds the tools of this checkout without an activated venv.
 environment() {
   local site
   site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-  cp scripts/environment.py "$site/quoin_environment.py"
+  cp scripts/_environment.py "$site/quoin_environment.py"
   printf 'import quoin_environment\n' >"$site/quoin_environment.pth"
 }
 
@@ -136,11 +146,15 @@ ape_accounts() {
   ln -sfn "$home" "$accounts"
 }
 
+solidity_sources() {
+  find contracts -name '*.sol' -not -path 'contracts/.cache/*' 2>/dev/null || true
+}
+
 compile() {
-  [ -n "$(find contracts -name '*.sol' -not -path 'contracts/.cache/*' -print -quit 2>/dev/null)" ] || return 0
+  [ -n "$(solidity_sources)" ] || return 0
   # What the build depends on. ape would find out itself that nothing changed, but takes two seconds to.
   local now
-  now=$( { cat ape-config.yaml "$STAMP"; find contracts -name '*.sol' -not -path 'contracts/.cache/*' -print0 | sort -z | xargs -0 cksum; } | cksum)
+  now=$( { cat ape-config.yaml "$STAMP"; solidity_sources | sort | xargs cksum; } | cksum)
   [ -d .build ] && [ "$(cat .build/stamp 2>/dev/null)" = "$now" ] && return
   say "compiling the contracts"
   .venv/bin/ape compile --verbosity WARNING
