@@ -1,0 +1,103 @@
+# `make help` lists what there is. Nothing here needs an activated virtual environment.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+
+# make demo CHAIN=foundry FLOW=flow.jsonl ARGS="--fast"
+CHAIN ?= test
+FLOW ?=
+ARGS ?=
+NETWORK_test := ethereum:local:test
+NETWORK_foundry := ethereum:local:foundry
+NETWORK_anvil := ethereum:local:foundry
+NETWORK = $(or $(NETWORK_$(CHAIN)),$(error CHAIN is test, foundry or anvil, not '$(CHAIN)'))
+
+# make test TESTS="tests/unit -k merkle" WORKERS=0
+TESTS ?=
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------------------------- using
+
+.PHONY: setup
+setup: ## Install everything into this checkout and compile the contracts
+	@scripts/setup.sh
+
+.PHONY: environment
+environment:
+	@scripts/setup.sh --no-compile
+
+.PHONY: build
+build: environment ## Compile the contracts
+	@$(BIN)/ape compile --size
+
+.PHONY: demo
+demo: setup ## Trade, settle and withdraw end to end (CHAIN=test|foundry|anvil, FLOW=file, ARGS=...)
+	@$(BIN)/ape run demo --network $(NETWORK) $(if $(FLOW),--flow "$(FLOW)") $(ARGS)
+
+# ----------------------------------------------------------------------------------------- checking
+
+.PHONY: test
+test: setup ## Check everything: linters, types, tests (TESTS="tests/unit -k merkle", WORKERS=0)
+	@$(MAKE) lint types
+	@$(PYTEST) -n $(WORKERS) --dist loadfile $(TESTS)
+
+.PHONY: lint
+lint: environment ## Check style, formatting and the order of imports
+	@$(BIN)/ruff check --output-format concise .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: types
+types: environment ## Check types
+	@$(BIN)/mypy
+
+.PHONY: format
+format: environment ## Format the Python code and sort its imports
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: fuzz
+fuzz: setup ## Run the property and differential tests with far more examples
+	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n $(WORKERS) tests/property tests/differential $(ARGS)
+
+# ------------------------------------------------------------------- updating what is committed
+
+.PHONY: gas-update
+gas-update: setup ## Write the gas snapshots anew
+	@$(PYTEST) tests/gas --gas-update
+
+.PHONY: layout-update
+layout-update: environment ## Write the snapshots of storage layout and code size anew
+	@$(BIN)/python scripts/storage_layout.py --write tests/layout/snapshots
+
+.PHONY: vectors-update
+vectors-update: setup ## Write the test vectors anew
+	@$(BIN)/python -m tests.vectors.generate
+
+.PHONY: lock
+lock: environment ## Resolve requirements.in and package.json into the lock files
+	@UV_SYSTEM_CERTS=true $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-header --no-emit-index-url requirements.in -o requirements.lock
+	@npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+# ----------------------------------------------------------------------------------------- cleaning
+
+.PHONY: clean
+clean: ## Remove build output, reports and caches
+	@rm -rf .build out .cache contracts/.cache .toolchain/forge-out .toolchain/forge-cache
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . \( -path ./.venv -o -path ./node_modules -o -path ./.git \) -prune -o \
+		-type d -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove the environment too
+	@rm -rf .venv node_modules .toolchain
