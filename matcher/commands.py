@@ -132,9 +132,15 @@ class CancelOrder(Command, frozen=True):
 
 
 class CancelAll(Command, frozen=True):
+    """Cancel every open order. The journal keeps the message's digest and end, so that a restarted
+    gateway still knows which messages it has obeyed; the engine reads neither.
+    """
+
     account: int
     instrument: int  # 0: all instruments
     signer: bytes
+    digest: bytes = b""
+    expiry: int = 0  # seconds; of the message
 
 
 class AmendDown(Command, frozen=True):

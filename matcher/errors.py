@@ -75,7 +75,7 @@ class InvariantBroken(QuoinError):
 
 
 class Reject(IntEnum):
-    """Why a command was refused, by stage: 1xx form, 2xx who, 3xx what, 4xx state, 5xx risk."""
+    """Why a command was refused, by stage: 1xx form, 2xx who, 3xx what, 4xx state, 5xx risk, 6xx edge."""
 
     # 1xx form: seen from the message alone
     MALFORMED = 100
@@ -123,3 +123,12 @@ class Reject(IntEnum):
     REDUCE_ONLY_NO_POSITION = 501
     TOO_MANY_POSITIONS = 502
     POSITION_TOO_LARGE = 503
+
+    # 6xx edge: the gateway's own; never from the engine
+    ROUTE_UNKNOWN = 600
+    METHOD_NOT_ALLOWED = 601
+    CONTENT_TYPE = 602
+    BATCH_UNKNOWN = 603
+    FILL_UNKNOWN = 604
+    NOT_BATCHED = 605  # in no batch yet, so nothing to prove it against
+    INTERNAL = 690  # a fault of ours; the exchange goes on

@@ -173,6 +173,39 @@ class Transfer(msgspec.Struct, frozen=True):
     expiry: int
 
 
+class Report(msgspec.Struct, frozen=True):
+    """The signed terms of a reporter's settlement price (EIP-712 ``Report``, section 10)."""
+
+    market: int
+    expiry: int  # hours since the epoch
+    price: int  # atoms per lot
+
+
+class CancelTerms(msgspec.Struct, frozen=True):
+    """The signed terms of a cancel (EIP-712 ``Cancel``, section 14)."""
+
+    account: int
+    id: int
+    expiry: int  # seconds; of this message
+
+
+class CancelAllTerms(msgspec.Struct, frozen=True):
+    """The signed terms of a cancel-all (EIP-712 ``CancelAll``)."""
+
+    account: int
+    instrument: str  # the symbol, or "" for all instruments
+    expiry: int
+
+
+class AmendTerms(msgspec.Struct, frozen=True):
+    """The signed terms of an amend (EIP-712 ``Amend``)."""
+
+    account: int
+    id: int
+    quantity: int  # new whole quantity, lots
+    expiry: int
+
+
 class SignedOrder(msgspec.Struct, frozen=True):
     """An order with its signature, the digest that was signed, and who signed it."""
 
