@@ -5,7 +5,8 @@
 # inside the checkout, except that ape's keystores stay in ~/.ape/accounts.
 #
 #   PYTHON=/path/to/python3.12   the interpreter to make .venv with (default: the first suitable on PATH)
-#   QUOIN_SOLC=native            download the native compiler (faster) in place of the one pinned by npm
+#   QUOIN_SOLC=native            the native compiler, downloaded, in place of the one pinned by npm: quicker, same
+#                                output; to be exported, since a run without it goes back to npm's
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -47,7 +48,7 @@ fingerprint() {
 }
 
 ready() {
-  suitable .venv/bin/python && [ -d node_modules ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]
+  usable_venv && [ -d node_modules ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ]
 }
 
 with_pip() {
@@ -59,8 +60,12 @@ with_uv() {
     UV_SYSTEM_CERTS=true VIRTUAL_ENV=.venv .venv/bin/uv pip sync --quiet --require-hashes requirements.lock
 }
 
+usable_venv() { # one with a suitable Python, and made here: a venv does not survive being moved
+  suitable .venv/bin/python && grep -qF "$PWD/.venv" .venv/bin/activate
+}
+
 python_packages() {
-  if ! suitable .venv/bin/python; then
+  if ! usable_venv; then
     local python
     python=$(find_python)
     say "creating .venv with $("$python" -V)"
@@ -87,7 +92,7 @@ environment() {
 
 npm_packages() {
   say "installing npm packages from package-lock.json"
-  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 }
 
 foundry() {
@@ -118,7 +123,7 @@ solidity_compiler() {
     if .venv/bin/python -c "import solcx; solcx.install_solc('$version')" 2>.toolchain/solc.log; then
       return
     fi
-    say "no native solc to be had ($(tail -n 1 .toolchain/solc.log)); using npm's"
+    say "no native solc to be had ($(tail -n 1 .toolchain/solc.log | cut -c 1-80)...); using npm's"
   fi
   cat >"$folder/solc-v$version.new" <<'LAUNCHER'
 #!/bin/sh
