@@ -1,0 +1,1 @@
+"""The demo: an order flow, a chain to play it on, and the report it leaves."""
