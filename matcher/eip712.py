@@ -228,14 +228,24 @@ def domain_fields() -> list[dict[str, str]]:
     ]
 
 
+def from_wallet(raw: bytes) -> bytes:
+    """Bring v to 27 or 28 where a wallet counts it from 0, as some devices do.
+
+    The gateway takes these and publishes 27 or 28, the only spelling on chain.
+    """
+    if len(raw) == 65 and raw[64] < 2:
+        return raw[:64] + bytes([raw[64] + 27])
+    return raw
+
+
 def parse_signature(raw: bytes, field: str = "signature") -> bytes:
     """Bring a signature to its one spelling.
 
     Parameters
     ----------
     raw : bytes
-        65 bytes ``r, s, v`` with v one of 0, 1, 27, 28; or 64 bytes of EIP-2098, ``r`` and ``s``
-        with the parity in the highest bit of ``s``.
+        65 bytes ``r, s, v`` with v 27 or 28; or 64 bytes of EIP-2098, ``r`` and ``s`` with the
+        parity in the highest bit of ``s``. The prover accepts the same, and no more.
     field : str
         Path named in errors.
 
@@ -253,10 +263,8 @@ def parse_signature(raw: bytes, field: str = "signature") -> bytes:
     if len(raw) == 65:
         s = int.from_bytes(raw[32:64], "big")
         v = raw[64]
-        if v in (0, 1):
-            v += 27
         if v not in (27, 28):
-            raise SignatureError(field, f"v = {v}", "v of 0, 1, 27 or 28", Reject.BAD_SIGNATURE)
+            raise SignatureError(field, f"v = {v}", "v of 27 or 28", Reject.BAD_SIGNATURE)
     elif len(raw) == 64:
         packed = int.from_bytes(raw[32:64], "big")
         s = packed & ((1 << 255) - 1)

@@ -1,5 +1,8 @@
 """Digests against eth_account, signatures against every spelling a wallet may send."""
 
+import json
+from pathlib import Path
+
 import coincurve
 import pytest
 from eth_account import Account
@@ -19,6 +22,9 @@ from matcher.types import (
     Transfer,
     Withdrawal,
 )
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "digests.json").read_text())
+KINDS = {kind.name: (cls, kind) for cls, kind in eip712.MESSAGE_TYPES.items()}
 
 u8 = st.integers(0, 255)
 u24 = st.integers(0, 2**24 - 1)
@@ -122,8 +128,11 @@ def test_parse_signature_every_spelling_gives_the_same(digest, key):
     signature = sign(digest, key)
     r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
     compact = r + (s | (v - 27) << 255).to_bytes(32, "big")
-    spellings = (signature, signature[:64] + bytes([v - 27]), compact)
-    assert {eip712.parse_signature(spelling) for spelling in spellings} == {signature}
+    assert eip712.parse_signature(signature) == signature
+    assert eip712.parse_signature(compact) == signature
+    assert eip712.from_wallet(signature[:64] + bytes([v - 27])) == signature
+    assert eip712.from_wallet(signature) == signature
+    assert eip712.from_wallet(compact) == compact
     public = coincurve.PrivateKey(key).public_key.format(compressed=False)[1:]
     assert eip712.recover(digest, signature) == eth_keccak(public)[12:]
 
@@ -158,6 +167,8 @@ def test_parse_signature_s_at_the_half_is_taken_above_it_is_not():
         (b"", "0 bytes"),
         (bytes(63), "63 bytes"),
         (bytes(66), "66 bytes"),
+        (b"\1" * 64 + b"\x00", "v = 0"),
+        (b"\1" * 64 + b"\x01", "v = 1"),
         (b"\1" * 64 + b"\x02", "v = 2"),
         (b"\1" * 64 + b"\x1a", "v = 26"),
         (b"\1" * 64 + b"\x1d", "v = 29"),
@@ -207,3 +218,46 @@ def test_signature_with_one_bit_changed_names_another_signer():
     own = eip712.recover(DOMAIN.digest(ORDER), signature)
     other = Order(7, "BTC-26MAR27-100000-C", True, 1500, 10, 4097, 1790000000, 0)
     assert eip712.recover(DOMAIN.digest(other), signature) != own
+
+
+def raw(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def message_of(vector: dict) -> eip712.Message:
+    """The vector's terms as the object they describe."""
+    cls, kind = KINDS[vector["type"]]
+    values = []
+    for solidity, name in kind.fields:
+        value = vector["terms"][name]
+        values.append(int(value) if solidity.startswith("uint") else value)
+    return cls(*values)
+
+
+def test_vectors_of_the_domains_and_types_hold():
+    for vector in VECTORS["domains"]:
+        domain = eip712.Domain(int(vector["chainId"]), raw(vector["verifyingContract"]))
+        assert domain.separator == raw(vector["separator"])
+    hashes = dict(VECTORS["typeHashes"])
+    assert eip712.keccak(eip712.DOMAIN_TYPE.encode()) == raw(hashes.pop("EIP712Domain"))
+    assert {name: kind.type_hash for name, (_, kind) in KINDS.items()} == {
+        name: raw(value) for name, value in hashes.items()
+    }
+
+
+@pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["type"])
+def test_vectors_of_the_messages_hold(vector):
+    message = message_of(vector)
+    domain = eip712.Domain(int(vector["chainId"]), raw(vector["verifyingContract"]))
+    assert KINDS[vector["type"]][1].struct_hash(message) == raw(vector["structHash"])
+    digest = domain.digest(message)
+    assert digest == raw(vector["digest"])
+    signature = eip712.parse_signature(raw(vector["signature"]))
+    assert eip712.parse_signature(raw(vector["compactSignature"])) == signature
+    assert eip712.recover(digest, signature) == raw(vector["signer"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["badSignatures"], ids=lambda vector: vector["reason"])
+def test_vectors_of_bad_signatures_are_refused(vector):
+    with pytest.raises(SignatureError):
+        eip712.recover(raw(vector["digest"]), eip712.parse_signature(raw(vector["signature"])))

@@ -1,0 +1,504 @@
+"""What readers want to know and the engine forgets: trades, fills, order history, book levels.
+
+Built from events alone, during replay as well as live, so that a restarted node tells the same
+story. Nothing here decides anything.
+
+Memory is bounded by `Limits`: open orders (at most 4096 per account) and book levels are kept as
+long as they live; of everything that is over, the newest. A fill keeps both signed orders alive,
+about 1.5 kB together; with the defaults the feed stays below about 150 MB. What was forgotten
+here stands in the archive for ever: the batches' words and order files.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from sortedcontainers import SortedDict
+
+from matcher.commands import CancelAll, ChainBlock, Clock, Command, PlaceOrder
+from matcher.errors import InvariantBroken
+from matcher.events import (
+    CancelReason,
+    Credited,
+    Event,
+    Op,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderRested,
+    Released,
+    SettledPosition,
+    Trade,
+    Transferred,
+    Withdrawn,
+)
+from matcher.types import OpKind, SignedOrder
+
+OPEN: Final = "open"
+FILLED: Final = "filled"
+CANCELED: Final = "canceled"
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much of what is over is kept."""
+
+    trades: int = 1_000  # per instrument
+    fills: int = 50_000  # of all accounts together
+    orders: int = 50_000  # no longer open, of all accounts together
+    movements: int = 50_000  # of all accounts together
+    per_account: int = 1_000  # fills, orders, and movements of one account
+    batches: int = 16_384  # summaries: one lap of the ring
+
+
+class OrderState(msgspec.Struct):
+    """An order and what became of it; changes while the order is open."""
+
+    signed: SignedOrder
+    instrument: int
+    tick: int
+    quantity: int  # lots; falls when amended
+    accepted_at: int  # seconds
+    changed_at: int
+    filled: int = 0
+    remaining: int = 0  # lots still open; 0 when the order is over
+    status: str = OPEN  # open, filled, canceled
+    reason: CancelReason | None = None
+    resting: bool = False
+
+
+class PlacedOp(msgspec.Struct):
+    """Base of what an op word says; the place is known once its batch is closed."""
+
+    number: int  # from 1, in the order in which they happened
+    at: int  # seconds
+    word: bytes = b""  # 31 bytes
+    batch: int | None = None
+    index: int | None = None  # of the word in the batch
+
+
+class Fill(PlacedOp, kw_only=True):
+    """One fill, with the orders both sides signed."""
+
+    trade: Trade
+
+
+class Movement(PlacedOp, kw_only=True):
+    """Cash that came in or went out otherwise than by a fill."""
+
+    kind: str  # credit, withdrawal, transfer, release, settlement
+    account: int
+    amount: int  # atoms; signed for a settlement
+    target: int | None = None  # of a transfer
+    id: int | None = None  # of the signed message
+    market: int | None = None  # of a settlement
+    expiry: int | None = None  # of a settlement, hours
+
+
+class BatchSummary(msgspec.Struct, frozen=True):
+    """A closed batch, for lists."""
+
+    id: int
+    built_at: int
+    chunk_count: int
+    fills: int
+    ops: int  # words that are neither NOP nor ROOT
+    state_root: bytes
+    batch_hash: bytes
+
+
+class Update(msgspec.Struct):
+    """What one command changed, for those who listen."""
+
+    sequence: int
+    at: int
+    levels: dict[tuple[int, bool, int], tuple[int, int]]  # (instrument, buy, tick): (lots, orders)
+    fills: list[Fill]
+    orders: dict[tuple[int, int], OrderState]  # (account, id)
+    movements: list[Movement]
+
+
+class ObeyedCancelAll(msgspec.Struct, frozen=True):
+    """A cancel-all that was obeyed; remembered until its message expires."""
+
+    account: int
+    expiry: int
+    canceled: tuple[tuple[int, int], ...]  # (id, remaining lots)
+
+
+class _History(Generic[K, T]):
+    """The newest of what is over, by key and by account; O(1) per entry."""
+
+    def __init__(self, total: int, per_account: int):
+        self._total = total
+        self._per_account = per_account
+        self._items: dict[K, tuple[T, tuple[int, ...]]] = {}  # oldest first
+        self._by_account: dict[int, deque[K]] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def get(self, key: K) -> T | None:
+        found = self._items.get(key)
+        return None if found is None else found[0]
+
+    def add(self, key: K, item: T, accounts: tuple[int, ...]) -> None:
+        self._items[key] = (item, accounts)
+        for account in accounts:
+            self._by_account.setdefault(account, deque(maxlen=self._per_account)).append(key)
+        if len(self._items) > self._total:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        key, (_, accounts) = next(iter(self._items.items()))
+        del self._items[key]
+        for account in accounts:
+            keys = self._by_account.get(account)
+            if keys and keys[0] == key:  # else it had left the account's list before
+                keys.popleft()
+                if not keys:
+                    del self._by_account[account]
+
+    def newest_of(self, account: int) -> Iterator[T]:
+        """Entries of an account, newest first."""
+        for key in reversed(self._by_account.get(account, ())):
+            yield self._items[key][0]
+
+
+class Feed:
+    """Everything readers ask for, built from the events of one exchange.
+
+    Parameters
+    ----------
+    limits : Limits
+
+    Notes
+    -----
+    ``sequencer.subscribe(feed.on_events)`` before the journal is replayed, and `on_batch` for each
+    closed batch, in order. All calls come from one thread.
+
+    Attributes
+    ----------
+    now : int
+        The exchange's time, seconds.
+    sequence : int
+        Journal sequence of the last command seen.
+    """
+
+    def __init__(self, limits: Limits | None = None):
+        self.limits = limits or Limits()
+        self.now = 0
+        self.sequence = 0
+        self.fill_count = 0
+        self._movement_count = 0
+        self._open: dict[tuple[int, int], OrderState] = {}
+        self._open_of: dict[int, dict[int, OrderState]] = {}
+        kept = self.limits.per_account
+        self._closed: _History[tuple[int, int], OrderState] = _History(self.limits.orders, kept)
+        self._fills: _History[int, Fill] = _History(self.limits.fills, kept)
+        self._movements: _History[int, Movement] = _History(self.limits.movements, kept)
+        self._trades: dict[int, deque[Fill]] = {}
+        self._levels: dict[tuple[int, bool], SortedDict[int, tuple[int, int]]] = {}
+        self._unplaced: deque[PlacedOp] = deque()  # in the order of their words
+        self._batches: dict[int, BatchSummary] = {}
+        self._cancel_alls: dict[bytes, ObeyedCancelAll] = {}
+        self._cancel_alls_by_expiry: list[tuple[int, bytes]] = []
+        self._listeners: list[Callable[[Update], None]] = []
+        self._update = Update(0, 0, {}, [], {}, [])
+
+    # --- the way in -------------------------------------------------------------------------------
+
+    def listen(self, listener: Callable[[Update], None]) -> None:
+        """Call the listener with what each live command changed, after the feed shows it."""
+        self._listeners.append(listener)
+
+    def on_events(
+        self, sequence: int, command: Command, events: Iterable[Event], replaying: bool
+    ) -> None:
+        """Take in what a command did."""
+        self.sequence = sequence
+        if isinstance(command, Clock | ChainBlock):
+            self.now = max(self.now, command.time)
+            self._forget_cancel_alls()
+        self._update = update = Update(sequence, self.now, {}, [], {}, [])
+        last: PlacedOp | None = None
+        for event in events:
+            if isinstance(event, Op):
+                self._placed_later(last, event)
+                last = None
+            else:
+                last = self._take(command, event)
+        if isinstance(command, CancelAll) and command.digest:
+            self._remember_cancel_all(command, events)
+        if not replaying:
+            for listener in self._listeners:
+                listener(update)
+
+    def _take(self, command: Command, event: Event) -> PlacedOp | None:
+        """One event that is no op; what it says if an op word follows."""
+        match event:
+            case OrderAccepted():
+                if not isinstance(command, PlaceOrder):
+                    raise InvariantBroken(f"{type(command).__name__} was answered OrderAccepted")
+                self._accepted(command, event)
+            case Trade():
+                return self._traded(event)
+            case OrderRested():
+                self._rested(event)
+            case OrderCanceled():
+                self._canceled(event)
+            case OrderAmended():
+                self._amended(event)
+            case Credited() | Withdrawn() | Transferred() | Released() | SettledPosition():
+                return self._moved(event)
+        return None
+
+    def _accepted(self, command: PlaceOrder, event: OrderAccepted) -> None:
+        state = OrderState(
+            signed=command.signed,
+            instrument=event.instrument,
+            tick=event.tick,
+            quantity=event.lots,
+            accepted_at=self.now,
+            changed_at=self.now,
+            remaining=event.lots,
+        )
+        self._open[event.account, event.id] = state
+        self._open_of.setdefault(event.account, {})[event.id] = state
+        self._update.orders[event.account, event.id] = state
+
+    def _traded(self, trade: Trade) -> Fill:
+        self.fill_count += 1
+        fill = Fill(number=self.fill_count, at=self.now, trade=trade)
+        self._fills.add(fill.number, fill, (trade.taker, trade.maker))
+        kept = self._trades.setdefault(trade.instrument, deque(maxlen=self.limits.trades))
+        kept.append(fill)
+        self._update.fills.append(fill)
+        for account, order_id, remaining in (
+            (trade.maker, trade.maker_id, trade.maker_remaining),
+            (trade.taker, trade.taker_id, trade.taker_remaining),
+        ):
+            state = self._changed(account, order_id)
+            if state.resting:
+                self._add_to_level(state, -trade.lots, -1 if remaining == 0 else 0)
+            state.filled += trade.lots
+            state.remaining = remaining
+            if remaining == 0:
+                self._close(account, order_id, FILLED)
+        return fill
+
+    def _rested(self, event: OrderRested) -> None:
+        state = self._changed(event.account, event.id)
+        state.resting = True
+        self._add_to_level(state, event.remaining, 1)
+
+    def _canceled(self, event: OrderCanceled) -> None:
+        state = self._changed(event.account, event.id)
+        if state.resting:
+            self._add_to_level(state, -event.remaining, -1)
+        state.remaining = 0
+        state.reason = event.reason
+        self._close(event.account, event.id, CANCELED)
+
+    def _amended(self, event: OrderAmended) -> None:
+        state = self._changed(event.account, event.id)
+        self._add_to_level(state, event.remaining - state.remaining, 0)
+        state.quantity = event.quantity
+        state.remaining = event.remaining
+
+    def _changed(self, account: int, order_id: int) -> OrderState:
+        state = self._open.get((account, order_id))
+        if state is None:
+            raise InvariantBroken(f"order {order_id} of account {account} is not open in the feed")
+        state.changed_at = self.now
+        self._update.orders[account, order_id] = state
+        return state
+
+    def _close(self, account: int, order_id: int, status: str) -> None:
+        state = self._open.pop((account, order_id))
+        own = self._open_of[account]
+        del own[order_id]
+        if not own:
+            del self._open_of[account]
+        state.status = status
+        state.resting = False
+        self._closed.add((account, order_id), state, (account,))
+
+    def _add_to_level(self, state: OrderState, lots: int, orders: int) -> None:
+        buy = state.signed.order.buy
+        levels = self._levels.setdefault((state.instrument, buy), SortedDict())
+        old_lots, old_orders = levels.get(state.tick, (0, 0))
+        level = (old_lots + lots, old_orders + orders)
+        if min(level) < 0 or (level[0] == 0) != (level[1] == 0):
+            raise InvariantBroken(f"level {state.tick} of {state.instrument}: {level}")
+        if level[1]:
+            levels[state.tick] = level
+        else:
+            del levels[state.tick]
+        self._update.levels[state.instrument, buy, state.tick] = level
+
+    def _moved(
+        self, event: Credited | Withdrawn | Transferred | Released | SettledPosition
+    ) -> Movement:
+        self._movement_count += 1
+        movement = _movement(event, self._movement_count, self.now)
+        accounts = (
+            (movement.account,) if movement.target is None else (movement.account, movement.target)
+        )
+        self._movements.add(movement.number, movement, accounts)
+        self._update.movements.append(movement)
+        return movement
+
+    def _placed_later(self, said: PlacedOp | None, op: Op) -> None:
+        if said is None:
+            raise InvariantBroken(f"op 0x{op.word.hex()} follows no event that it encodes")
+        said.word = op.word
+        self._unplaced.append(said)
+
+    def on_batch(self, summary: BatchSummary, words: Iterable[bytes]) -> None:
+        """Take in a closed batch: its words tell where each fill and movement stands.
+
+        Parameters
+        ----------
+        summary : BatchSummary
+        words : iterable of bytes
+            All words of the batch in order, 31 or 32 bytes each.
+
+        Raises
+        ------
+        InvariantBroken
+            If the words are not the ops that happened, in order.
+        """
+        for index, padded in enumerate(words):
+            word = padded[-31:]
+            if word[0] in (OpKind.NOP, OpKind.ROOT_HI, OpKind.ROOT_LO):
+                continue
+            if not self._unplaced or self._unplaced[0].word != word:
+                raise InvariantBroken(f"word {index} of batch {summary.id} is not the next op")
+            placed = self._unplaced.popleft()
+            placed.batch, placed.index = summary.id, index
+        self._batches[summary.id] = summary
+        if len(self._batches) > self.limits.batches:
+            del self._batches[next(iter(self._batches))]
+
+    def _remember_cancel_all(self, command: CancelAll, events: Iterable[Event]) -> None:
+        canceled = []
+        for event in events:
+            if isinstance(event, OrderCanceled):
+                canceled.append((event.id, event.remaining))
+            else:  # refused: it may be sent again
+                return
+        self._cancel_alls[command.digest] = ObeyedCancelAll(
+            command.account, command.expiry, tuple(canceled)
+        )
+        heapq.heappush(self._cancel_alls_by_expiry, (command.expiry, command.digest))
+
+    def _forget_cancel_alls(self) -> None:
+        while self._cancel_alls_by_expiry and self._cancel_alls_by_expiry[0][0] < self.now:
+            _, digest = heapq.heappop(self._cancel_alls_by_expiry)
+            self._cancel_alls.pop(digest, None)
+
+    # --- the way out ------------------------------------------------------------------------------
+
+    def order(self, account: int, order_id: int) -> OrderState | None:
+        """An order that is open, or not long over."""
+        return self._open.get((account, order_id)) or self._closed.get((account, order_id))
+
+    def open_orders(self, account: int) -> list[OrderState]:
+        """Open orders of an account, oldest first."""
+        return list(self._open_of.get(account, {}).values())
+
+    def closed_orders(self, account: int, limit: int) -> list[OrderState]:
+        """Orders of an account that are over, newest first."""
+        return _first(self._closed.newest_of(account), limit)
+
+    def trades(self, instrument: int, limit: int, before: int | None = None) -> list[Fill]:
+        """Trades of an instrument with a number below ``before``, newest first."""
+        return _first(_below(reversed(self._trades.get(instrument, ())), before), limit)
+
+    def fills(self, account: int, limit: int, before: int | None = None) -> list[Fill]:
+        """Fills of an account with a number below ``before``, newest first."""
+        return _first(_below(self._fills.newest_of(account), before), limit)
+
+    def fill(self, number: int) -> Fill | None:
+        """A fill by its number, if it is not too old."""
+        return self._fills.get(number)
+
+    def movements(self, account: int, limit: int, before: int | None = None) -> list[Movement]:
+        """Movements of an account with a number below ``before``, newest first."""
+        return _first(_below(self._movements.newest_of(account), before), limit)
+
+    def levels(self, instrument: int, buy: bool) -> list[tuple[int, int, int]]:
+        """(tick, lots, orders) of a side, best first."""
+        levels = self._levels.get((instrument, buy))
+        if levels is None:
+            return []
+        ticks = reversed(levels) if buy else iter(levels)
+        return [(tick, *levels[tick]) for tick in ticks]
+
+    def batch(self, batch_id: int) -> BatchSummary | None:
+        """A closed batch."""
+        return self._batches.get(batch_id)
+
+    def batches(self, limit: int, before: int | None = None) -> list[BatchSummary]:
+        """Closed batches with an id below ``before``, newest first."""
+        newest = (self._batches[batch_id] for batch_id in reversed(self._batches))
+        return _first((b for b in newest if before is None or b.id < before), limit)
+
+    def obeyed_cancel_all(self, digest: bytes) -> ObeyedCancelAll | None:
+        """A cancel-all that was obeyed and has not expired."""
+        return self._cancel_alls.get(digest)
+
+
+def _movement(
+    event: Credited | Withdrawn | Transferred | Released | SettledPosition, number: int, at: int
+) -> Movement:
+    match event:
+        case Credited():
+            return Movement(number, at, kind="credit", account=event.account, amount=event.amount)
+        case Released():
+            return Movement(number, at, kind="release", account=event.account, amount=event.amount)
+        case Withdrawn():
+            return Movement(
+                number,
+                at,
+                kind="withdrawal",
+                account=event.message.account,
+                amount=event.message.amount,
+                id=event.message.id,
+            )
+        case Transferred():
+            return Movement(
+                number,
+                at,
+                kind="transfer",
+                account=event.message.source,
+                target=event.message.target,
+                amount=event.message.amount,
+                id=event.message.id,
+            )
+        case SettledPosition():
+            return Movement(
+                number,
+                at,
+                kind="settlement",
+                account=event.account,
+                amount=event.cash,
+                market=event.market,
+                expiry=event.expiry,
+            )
+
+
+P = TypeVar("P", bound=PlacedOp)
+
+
+def _below(entries: Iterable[P], before: int | None) -> Iterator[P]:
+    return (entry for entry in entries if before is None or entry.number < before)
+
+
+def _first(entries: Iterable[T], limit: int) -> list[T]:
+    return [entry for entry, _ in zip(entries, range(limit), strict=False)]
