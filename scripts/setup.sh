@@ -5,8 +5,7 @@
 # inside the checkout, except that ape's keystores stay in ~/.ape/accounts.
 #
 #   PYTHON=/path/to/python3.12   the interpreter to make .venv with (default: the first suitable on PATH)
-#   QUOIN_SOLC=native            the native compiler, downloaded, in place of the one pinned by npm: quicker, same
-#                                output; to be exported, since a run without it goes back to npm's
+#   QUOIN_SOLC=npm               do not try to download the native Solidity compiler; npm's gives the same output
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -42,7 +41,7 @@ check_node() {
 # What the environment depends on; a change of any of it sets the environment up anew.
 fingerprint() {
   { cat requirements.lock package-lock.json scripts/setup.sh scripts/_environment.py scripts/solcjs.cjs
-    printf '%s\n' "${QUOIN_SOLC:-npm}"
+    printf '%s\n' "${QUOIN_SOLC:-native}"
     .venv/bin/python -V
   } | cksum
 }
@@ -111,19 +110,20 @@ foundry() {
   done
 }
 
-# py-solc-x (ape) and forge look for an executable called solc-v<version>. It is npm's build of the compiler behind a
-# launcher, so that every machine compiles with the same bytes; the native build gives the same output sooner.
+# py-solc-x (ape) and forge look for an executable called solc-v<version>: the native build where it can be downloaded,
+# else npm's build of the same compiler behind a launcher, which gives the same output a little later.
 solidity_compiler() {
   local version folder=.toolchain/solcx
   version=$(node -p 'require("solc/package.json").version')
   mkdir -p "$folder"
-  if [ "${QUOIN_SOLC:-npm}" = native ]; then
-    say "downloading the native solc $version"
-    rm -f "$folder/solc-v$version"
-    if .venv/bin/python -c "import solcx; solcx.install_solc('$version')" 2>.toolchain/solc.log; then
+  rm -f "$folder/solc-v$version"
+  if [ "${QUOIN_SOLC:-native}" = native ]; then
+    if timeout 60 .venv/bin/python -c "import solcx; solcx.install_solc('$version')" >.toolchain/solc.log 2>&1; then
+      say "solc: native $version"
       return
     fi
-    say "no native solc to be had ($(tail -n 1 .toolchain/solc.log | cut -c 1-80)...); using npm's"
+    rm -f "$folder/solc-v$version"
+    say "solc: no native build of $version to be had here; using npm's"
   fi
   cat >"$folder/solc-v$version.new" <<'LAUNCHER'
 #!/bin/sh
