@@ -32,7 +32,6 @@ class Fault(Enum):
     TOO_MANY_POSITIONS = "more than 32 positions"
     OVER_CREDITED = "credited is above deposited"
     NOTHING_TO_SERVE = "served does not grow, or is above asks"
-    EXPIRY_UNOPENED = "(market, expiry) was never opened"
     PRICE_NOT_FIXED = "no price was fixed before builtAt"
     FIELD_OVERFLOW = "a field of the leaf is outside its width"
 
