@@ -1,0 +1,1 @@
+"""What tests share: a chain in the process, roles, an exchange on it, batches for it."""
