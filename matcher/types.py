@@ -71,6 +71,7 @@ ACCOUNT_TREE_DEPTH = 24
 MAX_POSITIONS = 32
 NOTIONAL_END = 1 << 62  # notional of a fill is below this, atoms
 POSITION_VALUE_MAX = 1 << 57  # |position| * cap is at most this, atoms
+POSITION_LOTS_MAX = (1 << 39) - 1  # |position| is at most this, lots: it must fit an i40
 CHUNK_WORDS = 32
 CHUNK_OPS = 30
 WORD_END = 1 << 248  # op words are below this

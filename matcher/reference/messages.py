@@ -77,7 +77,7 @@ def digest(message: Any, separator: bytes) -> bytes:
     return keccak(b"\x19\x01" + separator + struct_hash(message))
 
 
-# --- signatures --------------------------------------------------------------------------------
+# --- signatures ----------------------------------------------------------------------------------
 
 
 def split_signature(signature: bytes) -> tuple[int, int, int]:

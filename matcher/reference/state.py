@@ -86,7 +86,7 @@ class State:
         """The state root, as of the last chunk."""
         return self.tree.root()
 
-    # --- chunks ---------------------------------------------------------------------------------
+    # --- chunks ----------------------------------------------------------------------------------
 
     def apply_chunk(self, words: Sequence[int], context: Context) -> bytes:
         """Judge and apply a chunk; the state root after it.
@@ -145,7 +145,7 @@ class State:
         for index in indices:
             self.tree.set(index, account_hash(self.account(index)))
 
-    # --- margin ---------------------------------------------------------------------------------
+    # --- margin ----------------------------------------------------------------------------------
 
     def worst(self, index: int, context: Context) -> int:
         """The least that an account is worth, atoms."""
@@ -165,7 +165,7 @@ class State:
             if index in released and new > 0:
                 raise MarginBroken(index, old, new, "a RELEASE kept something back")
 
-    # --- ops ------------------------------------------------------------------------------------
+    # --- ops -------------------------------------------------------------------------------------
 
     def apply(self, op: Op, context: Context) -> int:
         """Apply one op; the fees it owes account 0, atoms.

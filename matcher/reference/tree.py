@@ -101,7 +101,7 @@ class Tree:
         return Tree(self.depth, dict(self.nodes))
 
 
-# --- the tree over all raw words of a batch (section 6) ----------------------------------------
+# --- the tree over all raw words of a batch (section 6) ------------------------------------------
 
 
 def words_depth(chunk_count: int) -> int:
