@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// The dated fee rates of a market, atoms per lot; negative: a rebate.
+/// Fee rates of a market, atoms per lot, dated: the new ones hold from `builtAt >= activeAt` on.
 ///
-///     255           224           192           160           128           88   0
-///     | oldTaker:32 | oldMaker:32 | newTaker:32 | newMaker:32 | activeAt:40 | 0 |
-///
-/// The new rates hold from builtAt >= activeAt on, the old ones before.
+///     | oldTaker:i32 | oldMaker:i32 | newTaker:i32 | newMaker:i32 | activeAt:40 | zero:88 |
+///     ^ 255            223            191            159            127           87     0
 type FeesWord is uint256;
 
-using FeesWordLib for FeesWord global;
+using FeesWordLibrary for FeesWord global;
 
-library FeesWordLib {
-    function pack(
+library FeesWordLibrary {
+    function make(
         int32 oldTaker_,
         int32 oldMaker_,
         int32 newTaker_,
@@ -26,34 +24,30 @@ library FeesWordLib {
         );
     }
 
-    function oldTaker(FeesWord word) internal pure returns (int32) {
-        return int32(uint32(FeesWord.unwrap(word) >> 224));
+    function oldTaker(FeesWord self) internal pure returns (int32) {
+        return int32(uint32(FeesWord.unwrap(self) >> 224));
     }
 
-    function oldMaker(FeesWord word) internal pure returns (int32) {
-        return int32(uint32(FeesWord.unwrap(word) >> 192));
+    function oldMaker(FeesWord self) internal pure returns (int32) {
+        return int32(uint32(FeesWord.unwrap(self) >> 192));
     }
 
-    function newTaker(FeesWord word) internal pure returns (int32) {
-        return int32(uint32(FeesWord.unwrap(word) >> 160));
+    function newTaker(FeesWord self) internal pure returns (int32) {
+        return int32(uint32(FeesWord.unwrap(self) >> 160));
     }
 
-    function newMaker(FeesWord word) internal pure returns (int32) {
-        return int32(uint32(FeesWord.unwrap(word) >> 128));
+    function newMaker(FeesWord self) internal pure returns (int32) {
+        return int32(uint32(FeesWord.unwrap(self) >> 128));
     }
 
-    function activeAt(FeesWord word) internal pure returns (uint40) {
-        return uint40(FeesWord.unwrap(word) >> 88);
+    function activeAt(FeesWord self) internal pure returns (uint40) {
+        return uint40(FeesWord.unwrap(self) >> 88);
     }
 
-    /// The rates that hold in a batch opened at `builtAt`.
-    function ratesAt(FeesWord word, uint256 builtAt)
-        internal
-        pure
-        returns (int32 taker, int32 maker)
-    {
-        return builtAt >= word.activeAt()
-            ? (word.newTaker(), word.newMaker())
-            : (word.oldTaker(), word.oldMaker());
+    /// The rates for a batch built at `builtAt`.
+    function ratesAt(FeesWord self, uint256 builtAt) internal pure returns (int32 taker, int32 maker) {
+        return builtAt >= activeAt(self)
+            ? (newTaker(self), newMaker(self))
+            : (oldTaker(self), oldMaker(self));
     }
 }

@@ -1,73 +1,73 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// An instrument as listed, immutable: a quarter of a slot; zero: not listed.
+/// The terms of an instrument (section 4).
 ///
-///     63         56       48          24          0
 ///     | market:8 | kind:8 | expiry:24 | strike:24 |
+///     ^ 63         55       47          23       0
 ///
-/// kind: 0 call, 1 put; expiry: hours since the epoch; strike: steps of the market's strikeValue
-type InstrumentWord is uint64;
+/// `expiry` in hours since the epoch, `strike` in strike steps. Zero: not listed (markets count
+/// from 1).
+type Instrument is uint64;
 
-using InstrumentWordLib for InstrumentWord global;
-
-/// Four instruments. Instrument i is quarter i mod 4 (0 highest) of slot i / 4.
+/// Four instruments, the lowest index highest: instrument i is quarter i mod 4 of word i / 4.
 ///
-///     255     192     128      64       0
-///     |   0   |   1   |   2   |   3    |
-type InstrumentSlot is uint256;
+///     | quarter 0 : 64 | quarter 1 : 64 | quarter 2 : 64 | quarter 3 : 64 |
+///     ^ 255              191              127              63            0
+type InstrumentWord is uint256;
 
-using InstrumentSlotLib for InstrumentSlot global;
+using InstrumentLibrary for Instrument global;
+using InstrumentWordLibrary for InstrumentWord global;
 
-library InstrumentWordLib {
-    uint8 internal constant CALL = 0;
-    uint8 internal constant PUT = 1;
+uint8 constant KIND_CALL = 0;
+uint8 constant KIND_PUT = 1;
 
-    function pack(uint8 market_, uint8 kind_, uint24 expiry_, uint24 strike_)
+library InstrumentLibrary {
+    function make(uint8 market_, uint8 kind_, uint24 expiry_, uint24 strike_)
+        internal
+        pure
+        returns (Instrument)
+    {
+        return Instrument.wrap(
+            uint64(market_) << 56 | uint64(kind_) << 48 | uint64(expiry_) << 24 | strike_
+        );
+    }
+
+    function market(Instrument self) internal pure returns (uint8) {
+        return uint8(Instrument.unwrap(self) >> 56);
+    }
+
+    function kind(Instrument self) internal pure returns (uint8) {
+        return uint8(Instrument.unwrap(self) >> 48);
+    }
+
+    function expiry(Instrument self) internal pure returns (uint24) {
+        return uint24(Instrument.unwrap(self) >> 24);
+    }
+
+    function strike(Instrument self) internal pure returns (uint24) {
+        return uint24(Instrument.unwrap(self));
+    }
+
+    function isEmpty(Instrument self) internal pure returns (bool) {
+        return Instrument.unwrap(self) == 0;
+    }
+}
+
+library InstrumentWordLibrary {
+    /// The instrument with this index, if this is word index / 4.
+    function get(InstrumentWord self, uint256 index) internal pure returns (Instrument) {
+        return Instrument.wrap(uint64(InstrumentWord.unwrap(self) >> _shift(index)));
+    }
+
+    function set(InstrumentWord self, uint256 index, Instrument value)
         internal
         pure
         returns (InstrumentWord)
     {
-        return InstrumentWord.wrap(
-            uint64(market_) << 56 | uint64(kind_) << 48 | uint64(expiry_) << 24 | uint64(strike_)
-        );
-    }
-
-    function market(InstrumentWord word) internal pure returns (uint8) {
-        return uint8(InstrumentWord.unwrap(word) >> 56);
-    }
-
-    function kind(InstrumentWord word) internal pure returns (uint8) {
-        return uint8(InstrumentWord.unwrap(word) >> 48);
-    }
-
-    function expiry(InstrumentWord word) internal pure returns (uint24) {
-        return uint24(InstrumentWord.unwrap(word) >> 24);
-    }
-
-    function strike(InstrumentWord word) internal pure returns (uint24) {
-        return uint24(InstrumentWord.unwrap(word));
-    }
-
-    /// Markets count from 1, so the word of a listed instrument is not zero.
-    function isListed(InstrumentWord word) internal pure returns (bool) {
-        return InstrumentWord.unwrap(word) != 0;
-    }
-}
-
-library InstrumentSlotLib {
-    function get(InstrumentSlot slot, uint256 index) internal pure returns (InstrumentWord) {
-        return InstrumentWord.wrap(uint64(InstrumentSlot.unwrap(slot) >> _shift(index)));
-    }
-
-    /// The quarter must be empty: instruments are listed once and never change.
-    function put(InstrumentSlot slot, uint256 index, InstrumentWord word)
-        internal
-        pure
-        returns (InstrumentSlot)
-    {
-        uint256 quarter = uint256(InstrumentWord.unwrap(word)) << _shift(index);
-        return InstrumentSlot.wrap(InstrumentSlot.unwrap(slot) | quarter);
+        uint256 shift = _shift(index);
+        uint256 rest = InstrumentWord.unwrap(self) & ~(uint256(type(uint64).max) << shift);
+        return InstrumentWord.wrap(rest | uint256(Instrument.unwrap(value)) << shift);
     }
 
     function _shift(uint256 index) private pure returns (uint256) {
