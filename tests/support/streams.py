@@ -1,0 +1,452 @@
+"""Command streams: random, sensible, and aimed at every reject code and every cancel reason.
+
+``random_stream(seed, n)`` yields commands; ``streams()`` is the same as a hypothesis strategy that
+shrinks by dropping and simplifying actions. Both keep a model of their own to aim by, so a stream
+depends on nothing that is under test, and only on its seed.
+
+Facts keep the rules of the chain (what is dated lies after the matcher's clock; fees change only
+when the last change is final; keys fall with notice), so batches made from a stream are honest.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+from matcher import commands as c
+from matcher.reference import messages
+from matcher.reference.book import OpenOrder
+from matcher.reference.leaf import generation_of, slot_of
+from matcher.reference.tree import keccak
+from matcher.types import (
+    NOTIONAL_END,
+    ORDER_ID_END,
+    POSITION_VALUE_MAX,
+    SLOTS,
+    OrderFlag,
+    SignedOrder,
+    Transfer,
+    Withdrawal,
+)
+from tests.support.street import (
+    CAP,
+    FAR_SLOTS,
+    SEPARATOR,
+    SPOT,
+    STRIKE_VALUE,
+    TICK_VALUE,
+    WINDOWS,
+    Commands,
+    Street,
+    address,
+    sign,
+    with_terms,
+)
+
+__all__ = ["WINDOWS", "random_stream", "streams"]
+
+# Each action takes the street and dice, and answers commands.
+
+
+def place(street: Street, rng: random.Random) -> Commands:
+    return [street.signed(rng, street.order(rng))]
+
+
+def take(street: Street, rng: random.Random) -> Commands:
+    """Meet the best of a book that has one."""
+    books = [b for b in street.floor.books.values() if b.bids or b.asks]
+    if not books:
+        return place(street, rng)
+    side = rng.choice([s for b in books for s in (b.bids, b.asks) if s])
+    best = side[min(rng.randrange(3), len(side) - 1)]
+    flags = rng.choice(
+        (0, 0, 0, int(OrderFlag.IOC), int(OrderFlag.FOK), int(OrderFlag.REDUCE_ONLY))
+    )
+    return [
+        street.signed(
+            rng,
+            street.order(
+                rng,
+                instrument=best.signed.order.instrument,
+                buy=not best.buy,
+                price=best.price,
+                quantity=max(1, best.remaining + rng.choice((-3, 0, 0, 7, 40))),
+                flags=flags,
+            ),
+        )
+    ]
+
+
+def reduce(street: Street, rng: random.Random) -> Commands:
+    """Close a part of a position, or rest an order that would."""
+    held = [
+        (account, street.floor.context.instruments[index], lots)
+        for account in sorted(street.signers)
+        for index, lots in sorted(street.floor.account(account).positions.items())
+    ]
+    if not held:
+        return take(street, rng)
+    account, instrument, lots = rng.choice(held)
+    shift = rng.choice((-30, 0, 3, 300))
+    tick = max(0, street.fair_tick(instrument) + (shift if lots < 0 else -shift))
+    order = street.order(
+        rng,
+        account=account,
+        instrument=street.symbol_of(instrument),
+        buy=lots < 0,
+        price=tick * TICK_VALUE,
+        quantity=abs(lots) + rng.randint(0, 20),
+        flags=int(OrderFlag.REDUCE_ONLY | rng.choice((0, 0, int(OrderFlag.IOC)))),
+    )
+    return [street.signed(rng, order)]
+
+
+def all_in(street: Street, rng: random.Random) -> Commands:
+    """As many lots as margin allows, sometimes one more."""
+    order = street.order(rng, quantity=1, flags=0, expiry=street.floor.now + 10**6)
+    index = street.floor.symbols[order.instrument]
+    low, high = 0, 1 << 20
+    while high - low > 1:
+        lots = (low + high) // 2
+        signed = SignedOrder(order, b"", b"", b"")
+        tried = OpenOrder(signed, 1 << 60, index, order.price // TICK_VALUE, lots, lots)
+        if street.floor.worst_with_orders(order.account, tried) >= 0:
+            low = lots
+        else:
+            high = lots
+    order = with_terms(order, quantity=max(1, low + rng.choice((0, 0, 0, 1))))
+    return [street.signed(rng, order)]
+
+
+def collect(street: Street, rng: random.Random) -> Commands:
+    """One account asks for a lot of everything."""
+    account = rng.choice(sorted(street.signers))
+    made: Commands = []
+    # one slot each: the model does not move between the commands of one action
+    for number, instrument in enumerate(rng.sample(street.live(), min(40, len(street.live())))):
+        last = street.floor.seen.get(account, {}).get(FAR_SLOTS + number)
+        generation = 0 if last is None else generation_of(last[0]) + 1
+        order = street.order(
+            rng,
+            account=account,
+            instrument=street.symbol_of(instrument),
+            buy=True,
+            price=TICK_VALUE,
+            quantity=1,
+            id=generation * SLOTS + FAR_SLOTS + number,
+            expiry=street.floor.now + 600,
+            flags=0,
+        )
+        made.append(street.signed(rng, order))
+    return made
+
+
+def bad_order(street: Street, rng: random.Random) -> Commands:
+    """An order with one thing wrong, most of the time."""
+    order = street.order(rng, flags=0)
+    account, now, by = order.account, street.floor.now, None
+    defects: list[dict[str, Any]] = [
+        {"account": rng.choice((0, 1, 999))},
+        {"instrument": "BTC-1JAN30-100-C"},
+        {"expiry": now - 1},
+        {"price": order.price + 1},
+        {"price": (1 << 32) * TICK_VALUE},
+        {"price": ((1 << 32) - 1) * TICK_VALUE, "quantity": NOTIONAL_END // (1 << 32)},
+        {"price": 0, "quantity": POSITION_VALUE_MAX // CAP + 1},
+        {"quantity": 1 << 24},
+        {"flags": int(OrderFlag.REDUCE_ONLY), "instrument": order.instrument},
+        {"flags": int(OrderFlag.FOK), "quantity": 10**4, "buy": False, "price": 10 * order.price},
+        {"flags": int(OrderFlag.POST_ONLY), "buy": True, "price": order.price + 100 * TICK_VALUE},
+        {"flags": int(OrderFlag.POST_ONLY), "buy": False, "price": 0},
+        {"id": ORDER_ID_END - 1 - rng.randrange(3)},
+    ]
+    past = [i for i in street.floor.context.instruments.values() if i.expires_at <= now]
+    if past:
+        defects.append({"instrument": street.symbol_of(rng.choice(past))})
+    seen = sorted(street.floor.seen.get(account, {}).values())
+    if seen:
+        last, _ = rng.choice(seen)
+        defects += [{"id": last}, {"id": last % SLOTS}, {"id": (last + SLOTS) % ORDER_ID_END}]
+    used = sorted(street.floor.account(account).slots.used.items())
+    if used:
+        slot, filled = rng.choice(used)
+        defects += [{"id": filled.generation * SLOTS + slot}]
+    working = street.floor.open_orders_of(account)
+    if working:
+        defects += [{"id": (rng.choice(working).id + SLOTS) % ORDER_ID_END}] * 2
+    defect = rng.choice([{"signer": True}, *defects])
+    if "signer" in defect:
+        by = rng.choice(("stranger", *street.signers.get(account, [])))
+    else:
+        order = with_terms(order, **defect)
+    return [street.signed(rng, order, by)]
+
+
+def resend(street: Street, rng: random.Random) -> Commands:
+    return [rng.choice(street.sent[-50:])] if street.sent else []
+
+
+def cancel(street: Street, rng: random.Random) -> Commands:
+    order = street.an_open_order(rng)
+    if order is None:
+        return []
+    return [c.CancelOrder(order.account, order.id, address(street.signer_of(rng, order.account)))]
+
+
+def cancel_all(street: Street, rng: random.Random) -> Commands:
+    account = rng.choice(sorted(street.signers))
+    instrument = rng.choice((0, 0, rng.choice(street.live()).index, 10**6))
+    return [c.CancelAll(account, instrument, address(street.signer_of(rng, account)))]
+
+
+def bad_cancel(street: Street, rng: random.Random) -> Commands:
+    order = street.an_open_order(rng)
+    account, order_id = (order.account, order.id) if order else (2, 5)
+    signer = address(street.signer_of(rng, account))
+    wrong = rng.choice(
+        (address("stranger"), address(rng.choice(street.signers.get(account, ["stranger"]))))
+    )
+    return [
+        rng.choice(
+            (
+                c.CancelOrder(account, order_id + SLOTS, signer),
+                c.CancelOrder(account, order_id, wrong),
+                c.CancelOrder(rng.choice((0, 1, 999)), order_id, signer),
+                c.CancelAll(rng.choice((0, 1, 999)), 0, signer),
+                c.CancelAll(account, 0, wrong),
+                c.AmendDown(account, order_id + SLOTS, 1, signer),
+                c.AmendDown(account, order_id, 1, wrong),
+                c.AmendDown(account, order_id, 1 << 30, signer),
+                c.AmendDown(account, order_id, 0, signer),
+            )
+        )
+    ]
+
+
+def amend(street: Street, rng: random.Random) -> Commands:
+    order = street.an_open_order(rng)
+    if order is None:
+        return []
+    quantity = rng.randint(order.filled, order.quantity)
+    signer = address(street.signer_of(rng, order.account))
+    return [c.AmendDown(order.account, order.id, quantity, signer)]
+
+
+def money(street: Street, rng: random.Random) -> Commands:
+    """A withdrawal or transfer, some of them wrong."""
+    account = rng.choice([0, *sorted(street.signers)])
+    free = max(0, street.floor.worst_with_orders(account))
+    amount = rng.choice((0, 1, free // 10, free // 2, free, free + 1))
+    message_id = street.next_id(rng, account)
+    last = street.floor.seen.get(account, {})
+    if last and rng.random() < 0.2:
+        used, _ = rng.choice(sorted(last.values()))
+        message_id = rng.choice((used, slot_of(used), (used + SLOTS) % ORDER_ID_END))
+    expiry = street.floor.now + rng.choice((100, 100, 100, -1))
+    name = rng.choice((*[street.signers.get(account, ["owner 0"])[0]] * 4, f"key {account}"))
+    other = rng.choice((0, 1, 999, account, *sorted(street.signers)))
+    source = rng.choice((account, account, account, 1, 999))
+    message: Withdrawal | Transfer
+    if rng.random() < 0.5:
+        message = Withdrawal(source, amount, message_id, expiry)
+        digest = messages.digest(message, SEPARATOR)
+        return [c.WithdrawRequest(message, sign(name, digest), digest, address(name))]
+    message = Transfer(source, other, amount, message_id, expiry)
+    digest = messages.digest(message, SEPARATOR)
+    return [c.TransferRequest(message, sign(name, digest), digest, address(name))]
+
+
+def tick_clock(street: Street, rng: random.Random) -> Commands:
+    time = street.floor.now + rng.choice((0, 1, 2, 13, 60))
+    if rng.random() < 0.5:
+        return [c.Clock(rng.choice((time, time, time - 100)))]
+    return [c.ChainBlock(time // 12, keccak(str(time).encode()), time)]
+
+
+def next_batch(street: Street, rng: random.Random) -> Commands:
+    return [c.CloseBatch(), c.Clock(street.floor.now + rng.randint(0, 5)), c.OpenBatch()]
+
+
+def stray_batch(street: Street, rng: random.Random) -> Commands:
+    """Close without opening, or open what is open."""
+    return [rng.choice((c.CloseBatch(), c.OpenBatch(), c.OpenBatch()))]
+
+
+def deposit(street: Street, rng: random.Random) -> Commands:
+    account = rng.choice([0, *sorted(street.signers)])
+    total = street.floor.context.deposited.get(account, 0) + rng.choice((1, 10**6, 3 * 10**7))
+    return [c.Deposited(account, total, street.chain_time)]
+
+
+def ask(street: Street, rng: random.Random) -> Commands:
+    account = rng.choice([0, *sorted(street.signers)])
+    asks = street.floor.context.asks.get(account, 0) + rng.choice((1, 1, 2))
+    return [c.Asked(account, asks, street.chain_time)]
+
+
+def register_key(street: Street, rng: random.Random) -> Commands:
+    account = rng.choice(sorted(street.signers))
+    name = f"key {account}.{rng.randrange(2 + len(street.signers[account]))}"
+    if address(name) in street.floor.keys.get(account, {}):
+        return revoke_key(street, rng)
+    street.signers[account].append(name)
+    until = street.chain_time + rng.choice((WINDOWS.notice, 10**5, 10**7, 10**8))
+    return [c.KeySet(account, address(name), street.chain_time, until)]
+
+
+def revoke_key(street: Street, rng: random.Random) -> Commands:
+    account = rng.choice(sorted(street.floor.keys))
+    key = rng.choice(sorted(street.floor.keys[account]))
+    valid_from, until = street.floor.keys[account][key]
+    fallen = min(until, street.chain_time + WINDOWS.notice)
+    return [c.KeySet(account, key, valid_from, fallen)]
+
+
+def end_orders(street: Street, rng: random.Random) -> Commands:
+    """An owner's hard cancel; orders of one account go on by keys."""
+    account = max(street.signers)
+    until = street.chain_time + WINDOWS.notice + rng.choice((0, 1000))
+    known = street.floor.orders_until.get(account, 0)
+    return [c.OrdersUntilSet(account, min(until, known) if known else until)]
+
+
+def change_fees(street: Street, rng: random.Random) -> Commands:
+    """New rates, once the last change is final; then the chain would refuse no other."""
+    market = rng.choice((1, 2))
+    known = street.floor.context.fees[market]
+    active = max(known.active_at + WINDOWS.final_after, street.chain_time)
+    taker = rng.choice((0, 1, 30, 100, 2000))
+    maker = rng.choice((0, -taker, -taker // 3, taker // 2))
+    told: Commands = []
+    if active > street.chain_time:
+        told += [c.CloseBatch(), c.Clock(active - 1), c.OpenBatch()]
+    wait = rng.choice((0, 0, 500))
+    told.append(c.FeesSet(market, known.new_taker, known.new_maker, taker, maker, active + wait))
+    return told
+
+
+def halt(street: Street, rng: random.Random) -> Commands:
+    return [c.Halted("paused")] + [x for _ in range(3) for x in place(street, rng)] + [c.Resumed()]
+
+
+def open_account(street: Street, rng: random.Random) -> Commands:
+    if len(street.signers) >= 3 * street.account_count:
+        return []
+    return street.new_account(max(street.signers) + 1, rng.choice((10**7, 10**8)))
+
+
+def tell_again(street: Street, rng: random.Random) -> Commands:
+    """A fact that was told before."""
+    return [rng.choice(street.facts)] if street.facts else []
+
+
+def pass_expiry(street: Street, rng: random.Random) -> Commands:
+    """To the next expiry: trading in it closes, it expires, its price is fixed, a new one opens."""
+    context = street.floor.context
+    due = sorted(key for key in context.caps if key not in street.floor.prices)
+    if not due:
+        return []
+    first = min(expiry for _, expiry in due)
+    keys = [key for key in due if key[1] == first]
+    at = first * 3600
+    told: Commands = [c.Clock(at - WINDOWS.lag - 1), c.Clock(at - WINDOWS.lag)]
+    told += [c.CloseBatch(), c.Clock(at + 5)]
+    if rng.random() < 0.5:
+        told.append(c.OpenBatch())
+    fixed_at = max(at + 6, street.chain_time)
+    for market, expiry in keys:
+        price = rng.choice((0, CAP, rng.randint(0, CAP), SPOT * STRIKE_VALUE))
+        told.append(c.PriceFixed(market, expiry, price, fixed_at))
+    told += [c.CloseBatch(), c.ChainBlock(first, keccak(b"block"), fixed_at + 1), c.OpenBatch()]
+    index = max(context.instruments) + 1
+    for market, _ in keys:
+        new = street.expiry(market, max(e for _, e in context.caps) + 24, index)
+        index += len(new) - 1
+        told += new
+    return told
+
+
+Action = Callable[[Street, random.Random], Commands]
+ACTIONS: dict[Action, float] = {
+    place: 36,
+    take: 30,
+    reduce: 5,
+    all_in: 4,
+    collect: 0.2,
+    bad_order: 7,
+    resend: 2,
+    cancel: 6,
+    cancel_all: 0.7,
+    bad_cancel: 3,
+    amend: 4,
+    money: 5,
+    tick_clock: 8,
+    next_batch: 2,
+    stray_batch: 0.3,
+    deposit: 2,
+    ask: 0.4,
+    register_key: 1,
+    revoke_key: 0.3,
+    end_orders: 0.1,
+    change_fees: 0.3,
+    halt: 0.2,
+    open_account: 0.3,
+    tell_again: 0.6,
+    pass_expiry: 0.2,
+}
+FACTS = (
+    c.MarketListed,
+    c.FeesSet,
+    c.ExpiryOpened,
+    c.InstrumentListed,
+    c.AccountOpened,
+    c.Deposited,
+    c.Asked,
+    c.OrdersUntilSet,
+    c.KeySet,
+    c.PriceFixed,
+)
+SENT = (c.PlaceOrder, c.WithdrawRequest, c.TransferRequest)
+
+
+def walk(street: Street, actions: Iterator[tuple[Action, int]]) -> Iterator[c.Command]:
+    """The commands of a walk through actions, each with the seed of its dice."""
+
+    def tell(made: Commands) -> Iterator[c.Command]:
+        for command in made:
+            street.model.apply(command)
+            if isinstance(command, SENT):
+                street.sent.append(command)
+            elif isinstance(command, FACTS):
+                street.facts.append(command)
+            yield command
+
+    yield from tell(street.setup())
+    for action, seed in actions:
+        yield from tell(action(street, random.Random(seed)))
+        if not street.floor.batch_open and seed % 4:
+            yield from tell([c.OpenBatch()])
+
+
+def random_stream(seed: int, n: int, accounts: int = 8) -> Iterator[c.Command]:
+    """`n` commands, lazily; the same for the same seed."""
+    rng = random.Random(seed)
+    names, weights = list(ACTIONS), list(ACTIONS.values())
+
+    def actions() -> Iterator[tuple[Action, int]]:
+        while True:
+            yield rng.choices(names, weights)[0], rng.getrandbits(32)
+
+    commands = walk(Street(accounts), actions())
+    for _ in range(n):
+        yield next(commands)
+
+
+@st.composite
+def streams(draw: st.DrawFn, max_actions: int = 120, accounts: int = 4) -> Commands:
+    """Whole streams; shrinks by dropping actions and simplifying their dice."""
+    often = [action for action, weight in ACTIONS.items() for _ in range(max(1, round(weight / 2)))]
+    step = st.tuples(st.sampled_from(often), st.integers(0, (1 << 32) - 1))
+    actions = draw(st.lists(step, max_size=max_actions))
+    return list(walk(Street(accounts), iter(actions)))
