@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 from sortedcontainers import SortedDict
 
-from matcher.commands import CancelAll, ChainBlock, Clock, Command, PlaceOrder
+from matcher.commands import AccountOpened, CancelAll, ChainBlock, Clock, Command, PlaceOrder
 from matcher.errors import InvariantBroken
 from matcher.events import (
     CancelReason,
@@ -205,6 +205,8 @@ class Feed:
         self._levels: dict[tuple[int, bool], SortedDict[int, tuple[int, int]]] = {}
         self._unplaced: deque[PlacedOp] = deque()  # in the order of their words
         self._batches: dict[int, BatchSummary] = {}
+        self._opened: set[int] = set()
+        self._accounts_of: dict[bytes, list[int]] = {}
         self._cancel_alls: dict[bytes, ObeyedCancelAll] = {}
         self._cancel_alls_by_expiry: list[tuple[int, bytes]] = []
         self._listeners: list[Callable[[Update], None]] = []
@@ -224,6 +226,9 @@ class Feed:
         if isinstance(command, Clock | ChainBlock):
             self.now = max(self.now, command.time)
             self._forget_cancel_alls()
+        elif isinstance(command, AccountOpened) and command.account not in self._opened:
+            self._opened.add(command.account)
+            self._accounts_of.setdefault(command.owner, []).append(command.account)
         self._update = update = Update(sequence, self.now, {}, [], {}, [])
         last: PlacedOp | None = None
         for event in events:
@@ -407,6 +412,10 @@ class Feed:
     def order(self, account: int, order_id: int) -> OrderState | None:
         """An order that is open, or not long over."""
         return self._open.get((account, order_id)) or self._closed.get((account, order_id))
+
+    def accounts_of(self, owner: bytes) -> list[int]:
+        """Accounts of an owner, as they were opened."""
+        return list(self._accounts_of.get(owner, ()))
 
     def open_orders(self, account: int) -> list[OrderState]:
         """Open orders of an account, oldest first."""

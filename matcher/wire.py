@@ -41,6 +41,7 @@ MAX_ORDERS: Final = 100  # orders in one request
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _SIGNATURE = re.compile(r"0x(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{130})")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _SYMBOL = re.compile(
     r"[A-Z0-9]{2,8}-(?:[1-9]|[12][0-9]|3[01])(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
     r"[0-9]{2}-(?:0|[1-9][0-9]{0,7})-[CP]"
@@ -216,6 +217,13 @@ def signature(value: object, field: str) -> bytes:
         if isinstance(value, str) and len(value) > 40:
             found = f"{len(value)} characters {describe(value[:20] + '...')}"
         raise SignatureError(field, found, "0x and 130 or 128 hex digits", Reject.BAD_SIGNATURE)
+    return bytes.fromhex(value[2:])
+
+
+def address(value: object, field: str) -> bytes:
+    """An address, 20 bytes; upper and lower case are alike, since nothing is sent to it."""
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise WireError(field, describe(value), "0x and 40 hex digits")
     return bytes.fromhex(value[2:])
 
 

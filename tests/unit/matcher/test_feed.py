@@ -266,3 +266,13 @@ def test_listeners_hear_live_commands_and_not_the_replayed():
     assert [f.number for f in story.updates[1].fills] == [1]
     assert story.feed.sequence == 3
     assert story.feed.now == 5
+
+
+def test_accounts_of_an_owner_are_listed_once_each():
+    story = Story()
+    owner, other = b"\1" * 20, b"\2" * 20
+    for account, by in ((2, owner), (3, other), (4, owner), (2, owner), (2, other)):
+        story.tell(c.AccountOpened(account, by))
+    assert story.feed.accounts_of(owner) == [2, 4]
+    assert story.feed.accounts_of(other) == [3]
+    assert story.feed.accounts_of(bytes(20)) == []

@@ -370,3 +370,10 @@ def test_describe_long_values_is_short():
     assert len(wire.describe(10**300)) < 60
     nested = json.loads("[" * 900 + "]" * 900)
     assert wire.describe(nested) == "an array of 1"
+
+
+def test_address_of_another_shape_is_refused():
+    text = "0x" + "aB" * 20
+    assert wire.address(text, "owner") == b"\xab" * 20
+    for value in (text[:-1], text + "0", text[2:], "0X" + text[2:], text[:-2] + " a", None, 5):
+        refused(lambda found: wire.address(found, "owner"), value, Reject.MALFORMED, "owner")
