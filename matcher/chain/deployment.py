@@ -39,7 +39,6 @@ CONTRACTS: Final = {
     "markets": "Markets",
     "prices": "SettlementPrices",
     "vault": "Vault",
-    "lens": "Lens",
 }
 
 GAS_LIMIT: Final = 1 << 24  # EIP-7825: no transaction may ask for more
@@ -239,10 +238,6 @@ class Deployment:
             ("vault", "registry", at["registry"]),
             ("vault", "markets", at["markets"]),
             ("vault", "prices", at["prices"]),
-            ("lens", "registry", at["registry"]),
-            ("lens", "markets", at["markets"]),
-            ("lens", "prices", at["prices"]),
-            ("lens", "vault", at["vault"]),
         ]
 
 

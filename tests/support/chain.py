@@ -121,6 +121,7 @@ class Chain:
 
     def __init__(self, artifacts: Artifacts, rich: list[str]):
         self.artifacts = artifacts
+        caller = Account.from_key((1).to_bytes(32, "big"))  # from whom eth-tester calls by default
         state = {
             bytes.fromhex(address.removeprefix("0x")): {
                 "balance": 10**6 * ETHER,
@@ -128,7 +129,7 @@ class Chain:
                 "code": b"",
                 "nonce": 0,
             }
-            for address in rich
+            for address in [caller.address, *rich]
         }
         genesis = get_default_genesis_params({"timestamp": GENESIS_TIME})
         self.backend = _Backend(genesis_parameters=genesis, genesis_state=state)
