@@ -107,6 +107,12 @@ class PriceFixed(Command, frozen=True):
     fixed_at: int
 
 
+class OperatorNamed(Command, frozen=True):
+    """The operator that commits from now on; closed batches keep theirs. The engine reads it not."""
+
+    operator: int  # index on chain
+
+
 class Halted(Command, frozen=True):
     """Frozen, paused or reverted on chain, or stopped by the operator: no more trading."""
 
@@ -181,6 +187,7 @@ AnyCommand = (
     | OrdersUntilSet
     | KeySet
     | PriceFixed
+    | OperatorNamed
     | Halted
     | Resumed
     | PlaceOrder

@@ -67,6 +67,7 @@ class Engine(Views):
             c.OrdersUntilSet: self._orders_until_set,
             c.KeySet: self._key_set,
             c.PriceFixed: self._state.listings.fix_price,
+            c.OperatorNamed: lambda _: None,  # the batcher's business
             c.Halted: self._halted,
             c.Resumed: self._resumed,
             c.PlaceOrder: self._place,

@@ -1,0 +1,260 @@
+"""Ops to chunks to batches: words, roots, headers, order files, and proofs for them (section 14).
+
+Ops stay in the order in which they happened; only where chunks end is decided here. Everything is
+a function of the commands and events that were added, so a replayed journal makes the same batches.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from matcher import commands as c
+from matcher import events as e
+from matcher import words
+from matcher.batch import Batch, Header, SignedMessage, order_file, padded, parent_of
+from matcher.errors import ProtocolError
+from matcher.ledger import Facts, Ledger
+from matcher.merkle import Path, keccak, levels_of, path_in
+from matcher.types import CHUNK_OPS, FEE_ACCOUNT, SLOTS, SignedOrder, Windows
+
+__all__ = ["Batch", "Batcher", "Path"]
+
+MAX_CHUNKS: Final = 100
+
+
+class _Kept(NamedTuple):
+    """What is remembered of a closed batch."""
+
+    state_root: bytes
+    words: bytes
+
+
+class Chunk:
+    """Up to 30 ops that may stand together."""
+
+    __slots__ = ("_filled", "_generations", "_released", "words")
+
+    def __init__(self) -> None:
+        self.words: list[bytes] = []
+        self._generations: dict[tuple[int, int], int] = {}  # (account, slot) to generation
+        self._released: set[int] = set()
+        self._filled = False
+
+    def takes(self, op: words.Op) -> bool:
+        """Whether an op may stand behind those that are here.
+
+        Not if it names a second generation of an order slot (the older fill could not be answered
+        for), nor an account that has a RELEASE here (which must leave nothing at the chunk's end),
+        nor if it is a RELEASE of account 0 beside a FILL.
+        """
+        if len(self.words) == CHUNK_OPS:
+            return False
+        for account, order in words.order_slots_of(op):
+            generation = order // SLOTS
+            if self._generations.get((account, order % SLOTS), generation) != generation:
+                return False
+        if self._released and not self._released.isdisjoint(words.accounts_of(op)):
+            return False
+        return not (self._filled and isinstance(op, words.Release) and op.account == FEE_ACCOUNT)
+
+    def add(self, op: words.Op, word: bytes) -> None:
+        """Put an op at the end."""
+        self.words.append(word)
+        for account, order in words.order_slots_of(op):
+            self._generations[account, order % SLOTS] = order // SLOTS
+        if isinstance(op, words.Release):
+            self._released.add(op.account)
+        elif isinstance(op, words.Fill):
+            self._filled = True
+
+
+class Batcher:
+    """Makes batches from commands and their events.
+
+    Parameters
+    ----------
+    genesis : bytes
+        Header of batch 0, 192 bytes.
+    windows : Windows
+        Of which it needs `lag`.
+    operator : int
+        Index of the operator that will commit; may be set between batches, and is by
+        `commands.OperatorNamed`, so that a replay names the same one.
+    max_chunks : int
+        A batch with so many chunks is closed; the next begins with the same builtAt.
+
+    Notes
+    -----
+    Roots of closed batches are kept for proofs until `forget`. Memory is proportional to the leaves
+    and slots that changed in kept batches, and to their words.
+    """
+
+    def __init__(
+        self, genesis: bytes, windows: Windows, operator: int, max_chunks: int = MAX_CHUNKS
+    ):
+        self.facts = Facts(windows.lag)
+        self.ledger = Ledger(self.facts)
+        self._head = Header.decode(genesis)
+        self.operator = operator
+        self._max_chunks = max_chunks
+        self._built_at = self._head.built_at
+        self._chunk = Chunk()
+        self._words: list[bytes] = []  # of finished chunks, 31 bytes each
+        self._used: list[SignedMessage] = []
+        self._ops = 0
+        self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head.state_root, b"")}
+        self._levels: tuple[int, list[list[bytes]]] | None = None  # of the batch last asked for
+
+    # --- building --------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Header:
+        """Header of the last closed batch; genesis at first."""
+        return self._head
+
+    @property
+    def pending_ops(self) -> int:
+        """Ops in the batch that is being built."""
+        return self._ops
+
+    def add(self, command: c.Command, events: Iterable[e.Event]) -> list[Batch]:
+        """Take in what a command did; the batches that it closed.
+
+        Raises
+        ------
+        ProtocolError
+            If an op breaks the protocol. The exchange is wrong then, and must stop.
+        """
+        self.facts.observe(command)
+        if isinstance(command, c.OperatorNamed):
+            self.operator = command.operator
+        closed: list[Batch] = []
+        messages: tuple[SignedMessage, ...] = ()
+        for event in events:
+            match event:
+                case e.Trade():
+                    messages = (_of(event.taker_signed), _of(event.maker_signed))
+                case e.Withdrawn() | e.Transferred():
+                    messages = (SignedMessage(event.message, event.signature),)
+                case e.Op():
+                    closed += self._add_op(event.word, messages)
+                    messages = ()
+                case e.BatchOpened():
+                    self._open(event.built_at)
+                case e.BatchClosed():
+                    closed += self._close()
+                case _:
+                    pass
+        return closed
+
+    def _open(self, built_at: int) -> None:
+        if self._ops:
+            raise ProtocolError(f"batch {self._head.id + 1}: opened anew with {self._ops} ops")
+        self._built_at = built_at
+
+    def _add_op(self, word: bytes, messages: tuple[SignedMessage, ...]) -> list[Batch]:
+        op = words.unpack_op(word)
+        closed = []
+        if not self._chunk.takes(op):
+            self._end_chunk()
+            closed = self._close_if_full()
+        self.ledger.apply(word, self._built_at)
+        self._chunk.add(op, word)
+        self._used += messages
+        self._ops += 1
+        if len(self._chunk.words) == CHUNK_OPS:
+            self._end_chunk()
+            closed += self._close_if_full()
+        return closed
+
+    def _end_chunk(self) -> None:
+        """Fill the chunk with NOPs and state the root after it."""
+        root = self.ledger.end_chunk(self._built_at)
+        nops = [words.NOP_WORD] * (CHUNK_OPS - len(self._chunk.words))
+        self._words += [*self._chunk.words, *nops, *words.root_words(root)]
+        self._chunk = Chunk()
+
+    def _close_if_full(self) -> list[Batch]:
+        full = len(self._words) >= self._max_chunks * (CHUNK_OPS + 2)
+        return self._close() if full else []
+
+    def _close(self) -> list[Batch]:
+        """Close the batch; nothing if it holds no op."""
+        if not self._ops:
+            return []
+        if self._chunk.words:
+            self._end_chunk()
+        raw = b"".join(b"\0" + word for word in self._words)
+        file = order_file(self._head.id + 1, self._used)
+        header = Header(
+            operator=self.operator,
+            id=self._head.id + 1,
+            built_at=self._built_at,
+            chunk_count=len(self._words) // (CHUNK_OPS + 2),
+            parent=parent_of(keccak(self._head.encode())),
+            chunks_root=levels_of(padded(raw))[-1][0],
+            state_root=self.ledger.root,
+            extra=keccak(file),
+        )
+        self._head = header
+        self._kept[header.id] = _Kept(header.state_root, raw)
+        self._words, self._used, self._ops = [], [], 0
+        self.ledger.sweep(kept.state_root for kept in self._kept.values())
+        return [Batch(header.encode(), raw, file)]
+
+    # --- proofs ----------------------------------------------------------------------------------
+
+    def account_proof(self, batch_id: int, account: int) -> tuple[list[bytes], Path]:
+        """An account after a batch, as the Vault takes it.
+
+        Returns
+        -------
+        leaf : list of bytes
+            Words of the leaf, 32 bytes each; none if the account is empty.
+        path : Path
+            In the account tree.
+
+        Raises
+        ------
+        ProtocolError
+            If the batch is not known (any more).
+        """
+        leaf, path = self.ledger.account_proof(self._find(batch_id).state_root, account)
+        return [leaf[i : i + 32] for i in range(0, len(leaf), 32)], path
+
+    def slot_proof(self, batch_id: int, account: int, slot: int) -> tuple[bytes, Path]:
+        """The word that holds an order slot after a batch, and its path to the slots root."""
+        return self.ledger.slot_proof(self._find(batch_id).state_root, account, slot)
+
+    def word_proof(self, batch_id: int, index: int) -> tuple[bytes, Path]:
+        """A word of a batch, 32 bytes as in calldata, and its path under the chunks' root."""
+        raw = self._find(batch_id).words
+        count = len(raw) // 32
+        if not 0 <= index < count:
+            raise ProtocolError(f"word: found index {index}, allowed below {count}")
+        if self._levels is None or self._levels[0] != batch_id:
+            self._levels = (batch_id, levels_of(padded(raw)))
+        return raw[32 * index : 32 * index + 32], path_in(self._levels[1], index)
+
+    def state_root(self, batch_id: int) -> bytes:
+        """The state root after a kept batch."""
+        return self._find(batch_id).state_root
+
+    def known(self) -> range:
+        """Ids of the batches that proofs can be made for."""
+        return range(min(self._kept), self._head.id + 1)
+
+    def forget(self, below: int) -> None:
+        """Make no more proofs for batches below this id; the last one stays."""
+        for batch_id in [i for i in self._kept if i < min(below, self._head.id)]:
+            del self._kept[batch_id]
+
+    def _find(self, batch_id: int) -> _Kept:
+        kept = self._kept.get(batch_id)
+        if kept is None:
+            ids = self.known()
+            raise ProtocolError(f"batch: found {batch_id}, allowed {ids.start} to {ids.stop - 1}")
+        return kept
+
+
+def _of(order: SignedOrder) -> SignedMessage:
+    return SignedMessage(order.order, order.signature)

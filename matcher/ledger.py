@@ -1,0 +1,462 @@
+"""The settlement state, re-executed from op words alone (section 5): leaves, slots, trees, roots.
+
+It shares no book and no balance with the engine. What the engine believes and what the words say
+meet here: a word that breaks the protocol, or a chunk after which an account breaks the margin
+rule, raises before it can be committed, and so before anybody could be convicted for it.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from matcher import commands as c
+from matcher import words
+from matcher.errors import ProtocolError
+from matcher.listings import Line, Listings
+from matcher.merkle import ZERO, Path, Store
+from matcher.risk import Contract, fee, worst
+from matcher.types import (
+    ACCOUNT_TREE_DEPTH,
+    CHUNK_OPS,
+    FEE_ACCOUNT,
+    FIRST_USER_ACCOUNT,
+    MAX_POSITIONS,
+    NOTIONAL_END,
+    ORDER_ID_END,
+    POSITION_VALUE_MAX,
+    SLOT_TREE_DEPTH,
+    SLOTS,
+    U24,
+    U32,
+    U56,
+    U64,
+)
+
+CASH_END: Final = 1 << 63
+LOTS_END: Final = 1 << 39
+SWEEP_SLACK: Final = 20_000  # nodes that may lie about before it pays to look for them
+
+
+class Facts:
+    """What the chain says, as far as ops are judged by it. Fed with the follower's commands."""
+
+    def __init__(self, lag: int):
+        self.listings = Listings(lag)
+        self.opened: set[int] = {FEE_ACCOUNT}
+        self.deposited: dict[int, int] = {}
+        self.asks: dict[int, int] = {}
+
+    def observe(self, command: c.Command) -> None:
+        """Take in a command if it is such a fact."""
+        match command:
+            case c.MarketListed():
+                self.listings.list_market(command)
+            case c.FeesSet():
+                self.listings.set_fees(command)
+            case c.ExpiryOpened():
+                self.listings.open_expiry(command)
+            case c.InstrumentListed():
+                self.listings.list_instrument(command)
+            case c.PriceFixed():
+                self.listings.fix_price(command)
+            case c.AccountOpened():
+                self.opened.add(command.account)
+            case c.Deposited():
+                known = self.deposited.get(command.account, 0)
+                self.deposited[command.account] = max(known, command.deposited)
+            case c.Asked():
+                self.asks[command.account] = max(self.asks.get(command.account, 0), command.asks)
+            case _:
+                pass
+
+    def price(self, key: tuple[int, int], built_at: int) -> int | None:
+        """The settlement price of (market, expiry) that counts in a batch, clamped to the cap."""
+        fixed = self.listings.prices.get(key)
+        if fixed is None or fixed.fixed_at >= built_at:
+            return None
+        return min(fixed.price, self.listings.caps[key])
+
+    def worst(self, cash: int, positions: dict[int, int], built_at: int) -> int:
+        """The least that cash and positions are worth in a batch, atoms."""
+        legs: list[tuple[Contract, int]] = []
+        fixed: dict[tuple[int, int], int] = {}
+        for index, lots in positions.items():
+            contract = self.listings.lines[index].contract
+            legs.append((contract, lots))
+            price = self.price(contract.key, built_at)
+            if price is not None:
+                fixed[contract.key] = price
+        return worst(cash, legs, fixed)
+
+
+class Leaf:
+    """One account as its leaf says it; atoms, lots.
+
+    Attributes
+    ----------
+    slots : dict
+        Order slot to (generation, filled).
+    dirty : set of int
+        Slot words that changed since their tree was updated.
+    """
+
+    __slots__ = (
+        "cash",
+        "credited",
+        "dirty",
+        "exited",
+        "positions",
+        "served",
+        "slots",
+        "slots_root",
+    )
+
+    def __init__(self) -> None:
+        self.cash = 0
+        self.exited = 0
+        self.credited = 0
+        self.served = 0
+        self.positions: dict[int, int] = {}
+        self.slots: dict[int, tuple[int, int]] = {}
+        self.slots_root = ZERO
+        self.dirty: set[int] = set()
+
+    def words(self) -> bytes:
+        """The leaf's words (section 3), 32 bytes each."""
+        first = self.cash & U64
+        for value, width in (
+            (self.exited, 64),
+            (self.credited, 56),
+            (self.served, 24),
+            (len(self.positions), 8),
+            (0, 8),  # rule
+            (0, 32),  # epoch
+        ):
+            first = first << width | value
+        quarters = b"".join(
+            index.to_bytes(3, "big") + lots.to_bytes(5, "big", signed=True)
+            for index, lots in sorted(self.positions.items())
+        )
+        padding = bytes(-len(quarters) % 32)
+        return first.to_bytes(32, "big") + self.slots_root + quarters + padding
+
+    def slot_word(self, number: int) -> bytes:
+        """Four order slots: ``generation:u32 | filled:u32`` each."""
+        word = 0
+        for slot in range(4 * number, 4 * number + 4):
+            generation, filled = self.slots.get(slot, (0, 0))
+            word = word << 64 | generation << 32 | filled
+        return word.to_bytes(32, "big")
+
+
+class Before(NamedTuple):
+    """An account as it was before the chunk."""
+
+    cash: int
+    positions: dict[int, int]
+
+
+class Ledger:
+    """Accounts and their trees, chunk by chunk.
+
+    Parameters
+    ----------
+    facts : Facts
+
+    Attributes
+    ----------
+    root : bytes
+        State root after the last chunk, 32 bytes.
+    """
+
+    def __init__(self, facts: Facts):
+        self.facts = facts
+        self.root = ZERO
+        self._leaves: dict[int, Leaf] = {}
+        self._store = Store()
+        self._swept_to = 0
+        self._before: dict[int, Before] = {}
+        self._fees = 0
+        self._ops = 0
+        self._filled = False
+        self._released: set[int] = set()
+
+    # --- ops -------------------------------------------------------------------------------------
+
+    def apply(self, word: bytes, built_at: int) -> None:
+        """Apply one op word of the chunk that is being built.
+
+        Parameters
+        ----------
+        word : bytes
+            31 bytes.
+        built_at : int
+            Of the batch, seconds.
+
+        Raises
+        ------
+        ProtocolError
+            If the op breaks section 5. Nothing has changed then.
+        """
+        op = words.unpack_op(word)
+        if self._ops == CHUNK_OPS:
+            raise ProtocolError(f"chunk: found more than {CHUNK_OPS} ops")
+        for account in words.accounts_of(op):
+            if account not in self.facts.opened:
+                raise ProtocolError(f"{op}: account {account} was never opened")
+        match op:
+            case words.Fill():
+                self._fill(op, built_at)
+            case words.Credit():
+                self._credit(op)
+            case words.Withdraw():
+                self._withdraw(op)
+            case words.Settle():
+                self._settle(op, built_at)
+            case words.Transfer():
+                self._transfer(op)
+            case words.Release():
+                self._release(op)
+            case words.Nop():
+                pass
+        self._ops += 1
+
+    def _leaf(self, account: int) -> Leaf:
+        leaf = self._leaves.get(account)
+        return Leaf() if leaf is None else leaf
+
+    def _touch(self, account: int) -> Leaf:
+        """The leaf to change, remembered as it was before the chunk."""
+        leaf = self._leaves.get(account)
+        if leaf is None:
+            leaf = self._leaves[account] = Leaf()
+        if account not in self._before:
+            self._before[account] = Before(leaf.cash, dict(leaf.positions))
+        return leaf
+
+    def _fill(self, op: words.Fill, built_at: int) -> None:
+        line = self._check_fill(op, built_at)
+        notional = op.tick * op.lots * line.tick_value
+        _require(notional < NOTIONAL_END, op, f"notional {notional} is not below 2^62")
+        taker_slot = self._use_slot(op, op.taker, op.taker_order, op.lots)
+        maker_slot = self._use_slot(op, op.maker, op.maker_order, op.lots)
+        rates = self.facts.listings.rates(line.info.market, built_at)
+        taker_fee, maker_fee = (fee(rate, op.lots, notional) for rate in rates)
+        sign = -1 if op.flags & words.TAKER_SELLS else 1
+        sides = (
+            (op.taker, sign * op.lots, -sign * notional - taker_fee, taker_slot),
+            (op.maker, -sign * op.lots, sign * notional - maker_fee, maker_slot),
+        )
+        for account, lots, cash, _ in sides:
+            self._check_side(op, line, account, lots, cash)
+        for account, lots, cash, (order, slot) in sides:
+            leaf = self._touch(account)
+            leaf.cash += cash
+            position = leaf.positions.get(op.instrument, 0) + lots
+            if position:
+                leaf.positions[op.instrument] = position
+            else:
+                leaf.positions.pop(op.instrument, None)
+            _set_slot(leaf, order, slot)
+        self._fees += taker_fee + maker_fee
+        self._filled = True
+        self._touch(FEE_ACCOUNT)
+
+    def _check_fill(self, op: words.Fill, built_at: int) -> Line:
+        least = min(op.taker, op.maker)
+        _require(least >= FIRST_USER_ACCOUNT, op, f"account {least} may not trade")
+        _require(op.taker != op.maker, op, "both sides are one account")
+        _require(op.lots > 0, op, "no lots")
+        _require(FEE_ACCOUNT not in self._released, op, "after a RELEASE of account 0")
+        line = self.facts.listings.lines.get(op.instrument)
+        if line is None:
+            raise ProtocolError(f"{op}: instrument {op.instrument} is not listed")
+        _require(built_at < line.closes_at, op, f"too late: closed at {line.closes_at}")
+        return line
+
+    def _check_side(self, op: words.Fill, line: Line, account: int, lots: int, cash: int) -> None:
+        leaf = self._leaf(account)
+        position = leaf.positions.get(op.instrument, 0) + lots
+        value = abs(position) * line.contract.cap
+        _require(
+            value <= POSITION_VALUE_MAX and -LOTS_END <= position < LOTS_END,
+            op,
+            f"account {account} would hold {position} lots",
+        )
+        count = len(leaf.positions) + (op.instrument not in leaf.positions)
+        _require(
+            not position or count <= MAX_POSITIONS, op, f"account {account}: {count} positions"
+        )
+        self._check_cash(op, leaf.cash + cash)
+
+    def _credit(self, op: words.Credit) -> None:
+        leaf = self._leaf(op.account)
+        credited = leaf.credited + op.amount
+        deposited = self.facts.deposited.get(op.account, 0)
+        _require(credited <= min(deposited, U56), op, f"credited {credited} of {deposited}")
+        self._check_cash(op, leaf.cash + op.amount)
+        leaf = self._touch(op.account)
+        leaf.cash += op.amount
+        leaf.credited = credited
+
+    def _withdraw(self, op: words.Withdraw) -> None:
+        order, slot = self._use_slot(op, op.account, op.order, None)
+        self._check_exit(op, op.account, op.amount)
+        leaf = self._touch(op.account)
+        leaf.cash -= op.amount
+        leaf.exited += op.amount
+        _set_slot(leaf, order, slot)
+
+    def _transfer(self, op: words.Transfer) -> None:
+        _require(op.source != op.target, op, "to itself")
+        order, slot = self._use_slot(op, op.source, op.order, None)
+        self._check_cash(op, self._leaf(op.source).cash - op.amount)
+        self._check_cash(op, self._leaf(op.target).cash + op.amount)
+        source, target = self._touch(op.source), self._touch(op.target)
+        source.cash -= op.amount
+        target.cash += op.amount
+        _set_slot(source, order, slot)
+
+    def _release(self, op: words.Release) -> None:
+        leaf = self._leaf(op.account)
+        asks = self.facts.asks.get(op.account, 0)
+        _require(leaf.served < op.served <= asks, op, f"served {leaf.served}, asks {asks}")
+        _require(op.account != FEE_ACCOUNT or not self._filled, op, "of account 0 beside a FILL")
+        self._check_exit(op, op.account, op.amount)
+        leaf = self._touch(op.account)
+        leaf.cash -= op.amount
+        leaf.exited += op.amount
+        leaf.served = op.served
+        self._released.add(op.account)
+
+    def _settle(self, op: words.Settle, built_at: int) -> None:
+        key = (op.market, op.expiry)
+        price = self.facts.price(key, built_at)
+        if price is None:
+            raise ProtocolError(f"{op}: no price was fixed before {built_at}")
+        lines = self.facts.listings.lines
+        leaf = self._leaf(op.account)
+        gone = [index for index in leaf.positions if lines[index].contract.key == key]
+        cash = sum(leaf.positions[index] * lines[index].contract.payoff(price) for index in gone)
+        self._check_cash(op, leaf.cash + cash)
+        leaf = self._touch(op.account)
+        leaf.cash += cash
+        for index in gone:
+            del leaf.positions[index]
+
+    def _check_cash(self, op: words.Op, cash: int) -> None:
+        _require(-CASH_END <= cash < CASH_END, op, f"cash {cash} is not an i64")
+
+    def _check_exit(self, op: words.Op, account: int, amount: int) -> None:
+        leaf = self._leaf(account)
+        self._check_cash(op, leaf.cash - amount)
+        _require(leaf.exited + amount <= U64, op, f"exited {leaf.exited + amount} is not a u64")
+
+    def _use_slot(
+        self, op: words.Op, account: int, order: int, lots: int | None
+    ) -> tuple[int, tuple[int, int]]:
+        """(order, slot after it): with `lots` more, or filled to the maximum if it was fresh."""
+        _require(order < ORDER_ID_END, op, f"order {order} is not below 2^44")
+        generation, filled = self._leaf(account).slots.get(order % SLOTS, (0, 0))
+        ours = order // SLOTS
+        _require(ours >= generation, op, f"order {order} is stale: generation {generation}")
+        before = filled if ours == generation else 0
+        if lots is None:
+            _require(not before, op, f"order {order} was used")
+            return order, (ours, U32)
+        _require(before + lots <= U32, op, f"order {order} is filled beyond 2^32 - 1")
+        return order, (ours, before + lots)
+
+    # --- chunks ----------------------------------------------------------------------------------
+
+    def end_chunk(self, built_at: int) -> bytes:
+        """Book the chunk's fees, judge margins, update the trees.
+
+        Returns
+        -------
+        bytes
+            The state root, 32 bytes.
+
+        Raises
+        ------
+        ProtocolError
+            If an account breaks the margin rule, or a RELEASE kept something back.
+        """
+        if self._fees:
+            leaf = self._touch(FEE_ACCOUNT)
+            leaf.cash += self._fees
+            _require(-CASH_END <= leaf.cash < CASH_END, words.Nop(), f"fees make {leaf.cash}")
+        for account in sorted(self._before):
+            self._check_margin(account, built_at)
+        changed = []
+        for account in sorted(self._before):
+            leaf = self._leaves[account]
+            self._update_slots(leaf)
+            changed.append((account, self._store.put_leaf(leaf.words())))
+        self.root = self._store.update(self.root, ACCOUNT_TREE_DEPTH, changed)
+        self._before = {}
+        self._released = set()
+        self._fees = self._ops = 0
+        self._filled = False
+        return self.root
+
+    def _check_margin(self, account: int, built_at: int) -> None:
+        leaf, before = self._leaves[account], self._before[account]
+        after = self.facts.worst(leaf.cash, leaf.positions, built_at)
+        if after < 0:
+            was = self.facts.worst(before.cash, before.positions, built_at)
+            if after < was:
+                raise ProtocolError(f"margin: account {account} is worth {after}, was {was}")
+        if account in self._released and after > 0:
+            raise ProtocolError(f"RELEASE of account {account} kept {after} atoms back")
+
+    def _update_slots(self, leaf: Leaf) -> None:
+        if leaf.dirty:
+            changed = [(number, leaf.slot_word(number)) for number in sorted(leaf.dirty)]
+            leaf.slots_root = self._store.update(leaf.slots_root, SLOT_TREE_DEPTH, changed)
+            leaf.dirty = set()
+
+    # --- proofs ----------------------------------------------------------------------------------
+
+    def account_proof(self, root: bytes, account: int) -> tuple[bytes, Path]:
+        """Leaf words (none for the empty leaf) and path of an account under a kept root."""
+        _require_index(account, U24)
+        leaf = self._store.leaf(root, ACCOUNT_TREE_DEPTH, account)
+        path = self._store.path(root, ACCOUNT_TREE_DEPTH, account)
+        return self._store.get_leaf(leaf), path
+
+    def slot_proof(self, root: bytes, account: int, slot: int) -> tuple[bytes, Path]:
+        """The raw word that holds an order slot, and its path under the leaf's slots root."""
+        _require_index(slot, SLOTS - 1)
+        words_of_leaf, _ = self.account_proof(root, account)
+        slots_root = words_of_leaf[32:64] or ZERO
+        word = self._store.leaf(slots_root, SLOT_TREE_DEPTH, slot // 4)
+        return word, self._store.path(slots_root, SLOT_TREE_DEPTH, slot // 4)
+
+    def sweep(self, wanted: Iterable[bytes]) -> None:
+        """Forget nodes of no wanted root, if they may be half of all by now."""
+        if len(self._store) <= 2 * self._swept_to + SWEEP_SLACK:
+            return
+        # Slots trees that changed since the last chunk's end hang on no root yet; there are none
+        # between chunks, and only then is this called.
+        self._store.sweep([self.root, *wanted], ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
+        self._swept_to = len(self._store)
+
+    def __len__(self) -> int:
+        """Nodes and leaves in memory."""
+        return len(self._store)
+
+
+def _set_slot(leaf: Leaf, order: int, slot: tuple[int, int]) -> None:
+    number = order % SLOTS
+    leaf.slots[number] = slot
+    leaf.dirty.add(number // 4)
+
+
+def _require(condition: bool, op: words.Op, broken: str) -> None:
+    if not condition:
+        raise ProtocolError(f"{op}: {broken}")
+
+
+def _require_index(found: int, most: int) -> None:
+    if not 0 <= found <= most:
+        raise ProtocolError(f"index: found {found}, allowed 0 to {most}")
