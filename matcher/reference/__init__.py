@@ -5,16 +5,27 @@ replays committed batches from chain logs alone. It is written to be read instea
 plain dataclasses, unbounded integers, no cleverness. It imports the vocabulary (types, commands,
 events, errors) and never what it judges.
 
-======================  ============================================================
-chapter                 modules
-======================  ============================================================
-3  accounts, trees      `leaf`, `tree`
-4  instruments          `symbols`, `margin` (payoff)
-5  ops, margin          `words`, `fees`, `margin`, `faults`, `context`, `state`
-6  batches              `header`, `batching`
-7  order file           `orderfile`
-8  messages             `messages`
-12 what must hold       `records`, `replay`
-matching.md             `book`, `risk`, `exchange`
-======================  ============================================================
+==========================  ==========================================================
+chapter of the protocol     modules, from the ground up
+==========================  ==========================================================
+3  accounts, slots, trees   `tree`, `leaf`
+4  instruments, payoffs     `symbols`, `margin`
+5  ops, fees, margin        `faults`, `words`, `fees`, `context`, `state`
+6  batches, headers         `header`, `batching`
+7  lies, order files        `orderfile`, `authorization`
+8  messages                 `messages`
+12 what must always hold    `records`, `chain`, `totals`, `replay`
+==========================  ==========================================================
+
+==========================  ==========================================================
+chapter of matching.md      modules
+==========================  ==========================================================
+State                       `book`, `floor`
+Time, Batches, Facts        `facts`
+Margin                      `risk`
+Placing an order            `placing`
+Matching                    `matching`
+Cancel, amend, withdraw     `requests`
+every command               `exchange`
+==========================  ==========================================================
 """

@@ -31,6 +31,11 @@ class Context:
         """Prices that count: those fixed before builtAt."""
         return {key: price for key, (price, at) in self.prices.items() if at < self.built_at}
 
+    def expiry_of(self, index: int) -> tuple[int, int]:
+        """(market, expiry) of an instrument."""
+        listed = self.instruments[index]
+        return listed.market, listed.expiry
+
     def strike(self, instrument: Instrument) -> int:
         """K, atoms per lot."""
         return instrument.strike * self.markets[instrument.market].strike_value

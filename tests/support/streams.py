@@ -410,11 +410,22 @@ FACTS = (
 SENT = (c.PlaceOrder, c.WithdrawRequest, c.TransferRequest)
 
 
+def commits_too_late(street: Street, command: c.Command) -> bool:
+    """Whether the open batch could not be committed any more after this command."""
+    moves = isinstance(command, c.Clock | c.ChainBlock)
+    latest = street.floor.context.built_at + WINDOWS.lag - 2
+    return moves and street.floor.batch_open and command.time > latest
+
+
 def walk(street: Street, actions: Iterator[tuple[Action, int]]) -> Iterator[c.Command]:
     """The commands of a walk through actions, each with the seed of its dice."""
 
     def tell(made: Commands) -> Iterator[c.Command]:
         for command in made:
+            if commits_too_late(street, command):
+                yield from tell([c.CloseBatch()])
+                yield from tell([command, c.OpenBatch()])
+                continue
             street.model.apply(command)
             if isinstance(command, SENT):
                 street.sent.append(command)
