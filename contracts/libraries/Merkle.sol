@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {LibBit} from "solady/utils/LibBit.sol";
 import {Path} from "../types/Proofs.sol";
 
 /// Merkle trees (sections 3 and 14): leaf i is the i-th from the left, a node is
@@ -39,21 +40,32 @@ library Merkle {
         bytes32[] calldata siblings = path.siblings;
         require(index >> depth == 0, LeafIndexTooLarge(index, depth));
         require(present >> depth == 0, PathTooDeep(present, depth));
-        root = leaf;
-        uint256 next;
-        for (uint256 level; level != depth; ++level) {
-            bytes32 sibling;
-            if (present >> level & 1 == 1) {
-                require(
-                    next < siblings.length, SiblingCountMismatch(siblings.length, countBits(present))
-                );
-                sibling = siblings[next++];
+        uint256 expected = LibBit.popCount(present);
+        require(siblings.length == expected, SiblingCountMismatch(siblings.length, expected));
+        // root = leaf;
+        // for (uint256 level; level != depth; ++level) {
+        //     bytes32 sibling = present >> level & 1 == 1 ? siblings[next++] : bytes32(0);
+        //     root = index >> level & 1 == 1 ? node(sibling, root) : node(root, sibling);
+        // }
+        // in the scratch space, and without a bounds check for each sibling: there are as many as
+        // bits. A claim climbs 24 levels, and this is what it mostly pays for.
+        assembly ("memory-safe") {
+            root := leaf
+            let next := siblings.offset
+            for { let level := 0 } lt(level, depth) { level := add(level, 1) } {
+                let sibling := 0
+                if and(shr(level, present), 1) {
+                    sibling := calldataload(next)
+                    next := add(next, 0x20)
+                }
+                if or(root, sibling) {
+                    let place := shl(5, and(shr(level, index), 1)) // 0x20: root is the right one
+                    mstore(place, root)
+                    mstore(xor(place, 0x20), sibling)
+                    root := keccak256(0x00, 0x40)
+                }
             }
-            root = index >> level & 1 == 1 ? node(sibling, root) : node(root, sibling);
         }
-        require(
-            next == siblings.length, SiblingCountMismatch(siblings.length, countBits(present))
-        );
     }
 
     /// Whether a leaf stands at this index of the tree with this root. Reverts on a path that is not
@@ -116,10 +128,5 @@ library Merkle {
             }
             root := mload(start)
         }
-    }
-
-    function countBits(uint256 word) internal pure returns (uint256 count) {
-        // Clears the lowest bit set; ends after as many turns as there are bits.
-        for (; word != 0; word &= word - 1) ++count;
     }
 }
