@@ -11,16 +11,15 @@ here stands in the archive for ever: the batches' words and order files.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
 
-import msgspec
 from sortedcontainers import SortedDict
 
 from matcher.commands import AccountOpened, CancelAll, ChainBlock, Clock, Command, PlaceOrder
 from matcher.errors import InvariantBroken
 from matcher.events import (
-    CancelReason,
     Credited,
     Event,
     Op,
@@ -34,139 +33,35 @@ from matcher.events import (
     Transferred,
     Withdrawn,
 )
-from matcher.types import OpKind, SignedOrder
+from matcher.history import (
+    CANCELED,
+    FILLED,
+    BatchSummary,
+    Fill,
+    History,
+    Limits,
+    Movement,
+    ObeyedCancelAll,
+    OrderState,
+    PlacedOp,
+    Update,
+    movement_of,
+)
+from matcher.types import OpKind
 
-OPEN: Final = "open"
-FILLED: Final = "filled"
-CANCELED: Final = "canceled"
+__all__ = [
+    "BatchSummary",
+    "Feed",
+    "Fill",
+    "Limits",
+    "Movement",
+    "ObeyedCancelAll",
+    "OrderState",
+    "PlacedOp",
+    "Update",
+]
 
 T = TypeVar("T")
-K = TypeVar("K", bound=Hashable)
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How much of what is over is kept."""
-
-    trades: int = 1_000  # per instrument
-    fills: int = 50_000  # of all accounts together
-    orders: int = 50_000  # no longer open, of all accounts together
-    movements: int = 50_000  # of all accounts together
-    per_account: int = 1_000  # fills, orders, and movements of one account
-    batches: int = 16_384  # summaries: one lap of the ring
-
-
-class OrderState(msgspec.Struct):
-    """An order and what became of it; changes while the order is open."""
-
-    signed: SignedOrder
-    instrument: int
-    tick: int
-    quantity: int  # lots; falls when amended
-    accepted_at: int  # seconds
-    changed_at: int
-    filled: int = 0
-    remaining: int = 0  # lots still open; 0 when the order is over
-    status: str = OPEN  # open, filled, canceled
-    reason: CancelReason | None = None
-    resting: bool = False
-
-
-class PlacedOp(msgspec.Struct):
-    """Base of what an op word says; the place is known once its batch is closed."""
-
-    number: int  # from 1, in the order in which they happened
-    at: int  # seconds
-    word: bytes = b""  # 31 bytes
-    batch: int | None = None
-    index: int | None = None  # of the word in the batch
-
-
-class Fill(PlacedOp, kw_only=True):
-    """One fill, with the orders both sides signed."""
-
-    trade: Trade
-
-
-class Movement(PlacedOp, kw_only=True):
-    """Cash that came in or went out otherwise than by a fill."""
-
-    kind: str  # credit, withdrawal, transfer, release, settlement
-    account: int
-    amount: int  # atoms; signed for a settlement
-    target: int | None = None  # of a transfer
-    id: int | None = None  # of the signed message
-    market: int | None = None  # of a settlement
-    expiry: int | None = None  # of a settlement, hours
-
-
-class BatchSummary(msgspec.Struct, frozen=True):
-    """A closed batch, for lists."""
-
-    id: int
-    built_at: int
-    chunk_count: int
-    fills: int
-    ops: int  # words that are neither NOP nor ROOT
-    state_root: bytes
-    batch_hash: bytes
-
-
-class Update(msgspec.Struct):
-    """What one command changed, for those who listen."""
-
-    sequence: int
-    at: int
-    levels: dict[tuple[int, bool, int], tuple[int, int]]  # (instrument, buy, tick): (lots, orders)
-    fills: list[Fill]
-    orders: dict[tuple[int, int], OrderState]  # (account, id)
-    movements: list[Movement]
-
-
-class ObeyedCancelAll(msgspec.Struct, frozen=True):
-    """A cancel-all that was obeyed; remembered until its message expires."""
-
-    account: int
-    expiry: int
-    canceled: tuple[tuple[int, int], ...]  # (id, remaining lots)
-
-
-class _History(Generic[K, T]):
-    """The newest of what is over, by key and by account; O(1) per entry."""
-
-    def __init__(self, total: int, per_account: int):
-        self._total = total
-        self._per_account = per_account
-        self._items: dict[K, tuple[T, tuple[int, ...]]] = {}  # oldest first
-        self._by_account: dict[int, deque[K]] = {}
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def get(self, key: K) -> T | None:
-        found = self._items.get(key)
-        return None if found is None else found[0]
-
-    def add(self, key: K, item: T, accounts: tuple[int, ...]) -> None:
-        self._items[key] = (item, accounts)
-        for account in accounts:
-            self._by_account.setdefault(account, deque(maxlen=self._per_account)).append(key)
-        if len(self._items) > self._total:
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        key, (_, accounts) = next(iter(self._items.items()))
-        del self._items[key]
-        for account in accounts:
-            keys = self._by_account.get(account)
-            if keys and keys[0] == key:  # else it had left the account's list before
-                keys.popleft()
-                if not keys:
-                    del self._by_account[account]
-
-    def newest_of(self, account: int) -> Iterator[T]:
-        """Entries of an account, newest first."""
-        for key in reversed(self._by_account.get(account, ())):
-            yield self._items[key][0]
 
 
 class Feed:
@@ -198,9 +93,9 @@ class Feed:
         self._open: dict[tuple[int, int], OrderState] = {}
         self._open_of: dict[int, dict[int, OrderState]] = {}
         kept = self.limits.per_account
-        self._closed: _History[tuple[int, int], OrderState] = _History(self.limits.orders, kept)
-        self._fills: _History[int, Fill] = _History(self.limits.fills, kept)
-        self._movements: _History[int, Movement] = _History(self.limits.movements, kept)
+        self._closed: History[tuple[int, int], OrderState] = History(self.limits.orders, kept)
+        self._fills: History[int, Fill] = History(self.limits.fills, kept)
+        self._movements: History[int, Movement] = History(self.limits.movements, kept)
         self._trades: dict[int, deque[Fill]] = {}
         self._levels: dict[tuple[int, bool], SortedDict[int, tuple[int, int]]] = {}
         self._unplaced: deque[PlacedOp] = deque()  # in the order of their words
@@ -350,7 +245,7 @@ class Feed:
         self, event: Credited | Withdrawn | Transferred | Released | SettledPosition
     ) -> Movement:
         self._movement_count += 1
-        movement = _movement(event, self._movement_count, self.now)
+        movement = movement_of(event, self._movement_count, self.now)
         accounts = (
             (movement.account,) if movement.target is None else (movement.account, movement.target)
         )
@@ -433,6 +328,15 @@ class Feed:
         """Fills of an account with a number below ``before``, newest first."""
         return _first(_below(self._fills.newest_of(account), before), limit)
 
+    def taker_fills(self, account: int, order_id: int, most: int | None = None) -> list[Fill]:
+        """What an order took when it came in, oldest first; ``most`` ends the search early."""
+        taken = (
+            fill
+            for fill in self._fills.newest_of(account)
+            if fill.trade.taker == account and fill.trade.taker_id == order_id
+        )
+        return _first(taken, self.limits.per_account if most is None else most)[::-1]
+
     def fill(self, number: int) -> Fill | None:
         """A fill by its number, if it is not too old."""
         return self._fills.get(number)
@@ -463,45 +367,6 @@ class Feed:
         return self._cancel_alls.get(digest)
 
 
-def _movement(
-    event: Credited | Withdrawn | Transferred | Released | SettledPosition, number: int, at: int
-) -> Movement:
-    match event:
-        case Credited():
-            return Movement(number, at, kind="credit", account=event.account, amount=event.amount)
-        case Released():
-            return Movement(number, at, kind="release", account=event.account, amount=event.amount)
-        case Withdrawn():
-            return Movement(
-                number,
-                at,
-                kind="withdrawal",
-                account=event.message.account,
-                amount=event.message.amount,
-                id=event.message.id,
-            )
-        case Transferred():
-            return Movement(
-                number,
-                at,
-                kind="transfer",
-                account=event.message.source,
-                target=event.message.target,
-                amount=event.message.amount,
-                id=event.message.id,
-            )
-        case SettledPosition():
-            return Movement(
-                number,
-                at,
-                kind="settlement",
-                account=event.account,
-                amount=event.cash,
-                market=event.market,
-                expiry=event.expiry,
-            )
-
-
 P = TypeVar("P", bound=PlacedOp)
 
 
@@ -510,4 +375,4 @@ def _below(entries: Iterable[P], before: int | None) -> Iterator[P]:
 
 
 def _first(entries: Iterable[T], limit: int) -> list[T]:
-    return [entry for entry, _ in zip(entries, range(limit), strict=False)]
+    return list(islice(entries, limit))
