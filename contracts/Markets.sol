@@ -6,12 +6,7 @@ import {IMarkets} from "./interfaces/IMarkets.sol";
 import {Symbol} from "./libraries/Symbol.sol";
 import {ExpiryWord, ExpiryWordLibrary} from "./types/ExpiryWord.sol";
 import {FeesWord, FeesWordLibrary} from "./types/FeesWord.sol";
-import {
-    Instrument,
-    InstrumentLibrary,
-    InstrumentWord,
-    KIND_PUT
-} from "./types/InstrumentWord.sol";
+import {Instrument, InstrumentLibrary, InstrumentWord, KIND_PUT} from "./types/InstrumentWord.sol";
 import {MarketWord, MarketWordLibrary} from "./types/MarketWord.sol";
 
 /// @title Markets, expiries and instruments (section 4)
@@ -99,18 +94,14 @@ contract Markets is IMarkets {
     /// @inheritdoc IMarkets
     function addReporterSet(address[] calldata reporters) external onlyOwner returns (uint16 set) {
         uint256 count = reporters.length;
-        require(
-            count != 0 && count <= _REPORTERS_MAX, ReporterCount(count, 1, _REPORTERS_MAX)
-        );
+        require(count != 0 && count <= _REPORTERS_MAX, ReporterCount(count, 1, _REPORTERS_MAX));
         for (uint256 i; i < count; ++i) {
             require(reporters[i] != address(0), ReporterZero(i));
             for (uint256 j; j < i; ++j) {
                 require(reporters[i] != reporters[j], ReporterTwice(reporters[i], j, i));
             }
         }
-        require(
-            _reporterSetCount < type(uint16).max, TooMany(_reporterSetCount, type(uint16).max)
-        );
+        require(_reporterSetCount < type(uint16).max, TooMany(_reporterSetCount, type(uint16).max));
 
         set = ++_reporterSetCount;
         _reporters[set] = reporters;

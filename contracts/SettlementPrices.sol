@@ -41,9 +41,7 @@ contract SettlementPrices is ISettlementPrices {
 
         _requireReports(market, expiry, reports, reporters);
         (uint64 min, uint64 max) = (reports[0].price, reports[count - 1].price);
-        require(
-            minority || uint256(max - min) * _SPREAD_DIVISOR <= min, SpreadTooWide(min, max)
-        );
+        require(minority || uint256(max - min) * _SPREAD_DIVISOR <= min, SpreadTooWide(min, max));
 
         _fix(market, expiry, reports[(count - 1) / 2].price, cap); // the lower middle
     }
@@ -128,9 +126,7 @@ contract SettlementPrices is ISettlementPrices {
         for (uint256 i; i < reports.length; ++i) {
             PriceReport calldata report = reports[i];
             uint8 reporter = report.reporter;
-            require(
-                reporter < reporters.length, ReporterUnknown(i, reporter, reporters.length)
-            );
+            require(reporter < reporters.length, ReporterUnknown(i, reporter, reporters.length));
             require(seen >> reporter & 1 == 0, ReporterTwice(i, reporter));
             seen |= 1 << reporter;
             require(report.price >= previous, ReportsNotAscending(i, previous, report.price));

@@ -2,11 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IERC20Metadata} from
-    "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from
-    "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {
+    ReentrancyGuardTransient
+} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {BatchStatus, IBatchRegistry} from "./interfaces/IBatchRegistry.sol";
@@ -116,9 +116,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
         require(amount != 0, AmountTooSmall(amount, 1));
         AccountA a = _accounts[account].a;
         uint256 deposited = uint256(a.deposited()) + amount;
-        require(
-            deposited <= type(uint56).max, DepositedTooLarge(deposited, type(uint56).max)
-        );
+        require(deposited <= type(uint56).max, DepositedTooLarge(deposited, type(uint56).max));
 
         _state = _grow(_state, amount);
         _accounts[account].a = a.setDeposited(uint56(deposited), uint40(block.timestamp));
@@ -381,15 +379,13 @@ contract Vault is IVault, ReentrancyGuardTransient {
         since = type(uint256).max;
         if (first.credited() < a.deposited()) since = a.depositedAt();
         if (first.served() < b.asks() && b.askedAt() < since) since = b.askedAt();
-        require(
-            since != type(uint256).max, NothingOwed(first.credited(), first.served())
-        );
+        require(since != type(uint256).max, NothingOwed(first.credited(), first.served()));
     }
 
     /// Either the operator was given its time (T1) and the newest state still owes; or all patience
-    /// is over (T2), whatever was reverted meanwhile, and the newest final state still owes. A newer
-    /// header shields nobody: rule (i) takes any that was committed after T1, rule (ii) any that was
-    /// the newest final one after T2.
+    /// is over (T2), whatever was reverted meanwhile, and the newest final state still owes. A
+    /// newer header shields nobody: rule (i) takes any that was committed after T1, rule (ii) any
+    /// that was the newest final one after T2.
     function _requireOverdue(
         uint256 since,
         Header calldata header,
@@ -436,9 +432,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
         Path calldata path
     ) private pure returns (LeafWord first) {
         first = Leaf.check(leaf);
-        bytes32 root = Merkle.rootFrom(
-            Leaf.hash(leaf), account, Merkle.ACCOUNT_TREE_DEPTH, path
-        );
+        bytes32 root = Merkle.rootFrom(Leaf.hash(leaf), account, Merkle.ACCOUNT_TREE_DEPTH, path);
         require(root == stateRoot, LeafNotInState(account, root, stateRoot));
     }
 

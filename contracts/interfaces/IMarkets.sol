@@ -42,9 +42,16 @@ interface IMarkets {
         uint40 activeAt
     );
     event ReporterSetAdded(uint16 indexed set, address[] reporters);
-    event ExpiryOpened(uint8 indexed market, uint24 indexed expiry, uint56 cap, uint16 reporterSet);
+    event ExpiryOpened(
+        uint8 indexed market, uint24 indexed expiry, uint56 cap, uint16 reporterSet
+    );
     event InstrumentListed(
-        uint24 indexed instrument, uint8 market, uint8 kind, uint24 expiry, uint24 strike, string symbol
+        uint24 indexed instrument,
+        uint8 market,
+        uint8 kind,
+        uint24 expiry,
+        uint24 strike,
+        string symbol
     );
 
     struct NewInstrument {
@@ -86,7 +93,10 @@ interface IMarkets {
         external
         view
         returns (int32 oldTaker, int32 oldMaker, int32 newTaker, int32 newMaker, uint40 activeAt);
-    function expiryOf(uint8 market, uint24 expiry) external view returns (uint56 cap, uint16 reporterSet);
+    function expiryOf(uint8 market, uint24 expiry)
+        external
+        view
+        returns (uint56 cap, uint16 reporterSet);
     function reporterSetOf(uint16 set) external view returns (address[] memory);
     function instrumentOf(uint24 instrument)
         external

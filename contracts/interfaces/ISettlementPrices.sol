@@ -21,7 +21,9 @@ interface ISettlementPrices {
     error ProposalNotDue(uint256 timestamp, uint40 executableAt);
 
     event PriceFixed(uint8 indexed market, uint24 indexed expiry, uint64 price, uint40 fixedAt);
-    event PriceProposed(uint8 indexed market, uint24 indexed expiry, uint64 price, uint40 executableAt);
+    event PriceProposed(
+        uint8 indexed market, uint24 indexed expiry, uint64 price, uint40 executableAt
+    );
 
     /// Fixes the median of the reports, once; by anyone, from the expiry on.
     /// At least floor(n/2) + 1 of the expiry's n reporters, at most 2 % apart; three days later
@@ -36,12 +38,18 @@ interface ISettlementPrices {
     function registry() external view returns (address);
     function markets() external view returns (address);
     /// fixedAt 0: not fixed.
-    function priceOf(uint8 market, uint24 expiry) external view returns (uint64 price, uint40 fixedAt);
+    function priceOf(uint8 market, uint24 expiry)
+        external
+        view
+        returns (uint64 price, uint40 fixedAt);
     /// executableAt 0: none.
     function proposalOf(uint8 market, uint24 expiry)
         external
         view
         returns (uint64 price, uint40 executableAt);
     /// What a reporter signs.
-    function reportDigest(uint8 market, uint24 expiry, uint64 price) external view returns (bytes32);
+    function reportDigest(uint8 market, uint24 expiry, uint64 price)
+        external
+        view
+        returns (bytes32);
 }

@@ -44,7 +44,9 @@ interface IVault {
     event Asked(uint24 indexed account, uint24 asks);
     event OrdersUntilSet(uint24 indexed account, uint40 ordersUntil);
     event KeySet(uint24 indexed account, address indexed key, uint40 validFrom, uint40 validUntil);
-    event Claimed(uint24 indexed account, address indexed recipient, uint64 amount, uint64 claimed);
+    event Claimed(
+        uint24 indexed account, address indexed recipient, uint64 amount, uint64 claimed
+    );
     event Frozen(uint24 indexed account, uint40 since);
 
     /// Opens an account for anybody, paid by the caller; at least 10 tokens.
@@ -64,9 +66,12 @@ interface IVault {
     function revokeKey(uint24 account, address key, uint40 validUntil) external;
 
     /// Pays `max(0, due - claimed)` to the owner; anyone may call. Paying nothing is no error.
-    function claim(uint24 account, Header calldata header, bytes32[] calldata leaf, Path calldata path)
-        external
-        returns (uint64 paid);
+    function claim(
+        uint24 account,
+        Header calldata header,
+        bytes32[] calldata leaf,
+        Path calldata path
+    ) external returns (uint64 paid);
     /// The same to another recipient; only the owner.
     function claimTo(
         uint24 account,
@@ -76,8 +81,8 @@ interface IVault {
         address recipient
     ) external returns (uint64 paid);
 
-    /// Freezes the exchange (section 9). `successor` is read only where rule (ii) needs it; else pass
-    /// an empty header.
+    /// Freezes the exchange (section 9). `successor` is read only where rule (ii) needs it; else
+    /// pass an empty header.
     function freeze(
         uint24 account,
         Header calldata header,
@@ -108,7 +113,10 @@ interface IVault {
             uint24 asks,
             uint40 askedAt
         );
-    function keyOf(uint24 account, address key) external view returns (uint40 validFrom, uint40 validUntil);
+    function keyOf(uint24 account, address key)
+        external
+        view
+        returns (uint40 validFrom, uint40 validUntil);
     /// What a claim with this header and leaf would pay now.
     function claimable(
         uint24 account,

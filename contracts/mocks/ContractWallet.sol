@@ -15,7 +15,7 @@ contract ContractWallet {
         require(msg.sender == owner, NotOwner(msg.sender));
         (bool success, bytes memory answer) = target.call(payload);
         if (success) return answer;
-        // Hand the reason on as it stands, so that callers see the error of the contract they meant.
+        // The reason as it stands, so that callers see the error of the contract they meant.
         assembly ("memory-safe") {
             revert(add(answer, 0x20), mload(answer))
         }

@@ -39,6 +39,7 @@ CONTRACTS: Final = {
     "markets": "Markets",
     "prices": "SettlementPrices",
     "vault": "Vault",
+    "lens": "Lens",
 }
 
 GAS_LIMIT: Final = 1 << 24  # EIP-7825: no transaction may ask for more
@@ -238,6 +239,10 @@ class Deployment:
             ("vault", "registry", at["registry"]),
             ("vault", "markets", at["markets"]),
             ("vault", "prices", at["prices"]),
+            ("lens", "registry", at["registry"]),
+            ("lens", "vault", at["vault"]),
+            ("lens", "markets", at["markets"]),
+            ("lens", "prices", at["prices"]),
         ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from matcher.chain.artifacts import MANIFEST, ROOT
 
 STAMP = MANIFEST.parent / "sources.sha256"
-LOCK = ROOT / ".build.lock"
+LOCK = MANIFEST.parent / "lock"
 
 
 def digest_of_sources() -> str:
