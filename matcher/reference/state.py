@@ -136,8 +136,11 @@ class State:
         self.accounts[FEE_ACCOUNT] = account
 
     def restore(self, before: dict[int, Account]) -> None:
-        """Put accounts back as they were."""
-        self.accounts.update(before)
+        """Put accounts back as they were; one to which nothing had happened is none."""
+        for index, account in before.items():
+            self.accounts[index] = account
+            if account == Account():
+                del self.accounts[index]
         self.rehash(before)
 
     def rehash(self, indices: Iterable[int]) -> None:
