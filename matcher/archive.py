@@ -4,13 +4,13 @@ The committer commits what lies here, watchers and traders read it, and a node t
 compares what it makes again with what it once published.
 """
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from matcher.batch import Batch
+from matcher.disk import sync_directory, write_synced
 from matcher.errors import ProtocolError
 
 HEADER: Final = "header.bin"  # 192 bytes
@@ -58,7 +58,7 @@ class Archive:
             (WORDS, batch.words),
             (ORDERS, batch.order_file),
         ):
-            _write_synced(folder / name, content)
+            write_synced(folder / name, content)
         folder.chmod(0o755)
         sync_directory(folder)
         folder.rename(target)
@@ -76,7 +76,7 @@ class Archive:
             raise ProtocolError(f"batch {batch.id}: only the header of a batch may be replaced")
         folder = self._folder(batch.id)
         temporary = folder / (HEADER + ".new")
-        _write_synced(temporary, batch.header)
+        write_synced(temporary, batch.header)
         temporary.replace(folder / HEADER)
         sync_directory(folder)
 
@@ -131,19 +131,3 @@ class Archive:
     def _clean(self) -> None:
         for path in self.directory.glob(_PREFIX + "*"):
             shutil.rmtree(path)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_directory(path: Path) -> None:
-    """Make names in a directory survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,7 +12,8 @@ from matcher import events as e
 from matcher import words
 from matcher.batch import Batch, Header, SignedMessage, order_file, padded, parent_of
 from matcher.errors import ProtocolError
-from matcher.ledger import Facts, Ledger
+from matcher.facts import Facts
+from matcher.ledger import Ledger
 from matcher.merkle import Path, keccak, levels_of, path_in
 from matcher.types import CHUNK_OPS, FEE_ACCOUNT, SLOTS, SignedOrder, Windows
 

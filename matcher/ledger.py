@@ -8,12 +8,13 @@ rule, raises before it can be committed, and so before anybody could be convicte
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from matcher import commands as c
 from matcher import words
 from matcher.errors import ProtocolError
-from matcher.listings import Line, Listings
+from matcher.facts import Facts
+from matcher.leaf import Leaf
+from matcher.listings import Line
 from matcher.merkle import ZERO, Path, Store
-from matcher.risk import Contract, fee, worst
+from matcher.risk import fee
 from matcher.types import (
     ACCOUNT_TREE_DEPTH,
     CHUNK_OPS,
@@ -36,118 +37,6 @@ LOTS_END: Final = 1 << 39
 SWEEP_SLACK: Final = 20_000  # nodes that may lie about before it pays to look for them
 
 
-class Facts:
-    """What the chain says, as far as ops are judged by it. Fed with the follower's commands."""
-
-    def __init__(self, lag: int):
-        self.listings = Listings(lag)
-        self.opened: set[int] = {FEE_ACCOUNT}
-        self.deposited: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
-
-    def observe(self, command: c.Command) -> None:
-        """Take in a command if it is such a fact."""
-        match command:
-            case c.MarketListed():
-                self.listings.list_market(command)
-            case c.FeesSet():
-                self.listings.set_fees(command)
-            case c.ExpiryOpened():
-                self.listings.open_expiry(command)
-            case c.InstrumentListed():
-                self.listings.list_instrument(command)
-            case c.PriceFixed():
-                self.listings.fix_price(command)
-            case c.AccountOpened():
-                self.opened.add(command.account)
-            case c.Deposited():
-                known = self.deposited.get(command.account, 0)
-                self.deposited[command.account] = max(known, command.deposited)
-            case c.Asked():
-                self.asks[command.account] = max(self.asks.get(command.account, 0), command.asks)
-            case _:
-                pass
-
-    def price(self, key: tuple[int, int], built_at: int) -> int | None:
-        """The settlement price of (market, expiry) that counts in a batch, clamped to the cap."""
-        fixed = self.listings.prices.get(key)
-        if fixed is None or fixed.fixed_at >= built_at:
-            return None
-        return min(fixed.price, self.listings.caps[key])
-
-    def worst(self, cash: int, positions: dict[int, int], built_at: int) -> int:
-        """The least that cash and positions are worth in a batch, atoms."""
-        legs: list[tuple[Contract, int]] = []
-        fixed: dict[tuple[int, int], int] = {}
-        for index, lots in positions.items():
-            contract = self.listings.lines[index].contract
-            legs.append((contract, lots))
-            price = self.price(contract.key, built_at)
-            if price is not None:
-                fixed[contract.key] = price
-        return worst(cash, legs, fixed)
-
-
-class Leaf:
-    """One account as its leaf says it; atoms, lots.
-
-    Attributes
-    ----------
-    slots : dict
-        Order slot to (generation, filled).
-    dirty : set of int
-        Slot words that changed since their tree was updated.
-    """
-
-    __slots__ = (
-        "cash",
-        "credited",
-        "dirty",
-        "exited",
-        "positions",
-        "served",
-        "slots",
-        "slots_root",
-    )
-
-    def __init__(self) -> None:
-        self.cash = 0
-        self.exited = 0
-        self.credited = 0
-        self.served = 0
-        self.positions: dict[int, int] = {}
-        self.slots: dict[int, tuple[int, int]] = {}
-        self.slots_root = ZERO
-        self.dirty: set[int] = set()
-
-    def words(self) -> bytes:
-        """The leaf's words (section 3), 32 bytes each."""
-        first = self.cash & U64
-        for value, width in (
-            (self.exited, 64),
-            (self.credited, 56),
-            (self.served, 24),
-            (len(self.positions), 8),
-            (0, 8),  # rule
-            (0, 32),  # epoch
-        ):
-            first = first << width | value
-        quarters = b"".join(
-            index.to_bytes(3, "big") + lots.to_bytes(5, "big", signed=True)
-            for index, lots in sorted(self.positions.items())
-        )
-        padding = bytes(-len(quarters) % 32)
-        return first.to_bytes(32, "big") + self.slots_root + quarters + padding
-
-    def slot_word(self, number: int) -> bytes:
-        """Four order slots: ``generation:u32 | filled:u32`` each."""
-        word = 0
-        for slot in range(4 * number, 4 * number + 4):
-            generation, filled = self.slots.get(slot, (0, 0))
-            word = word << 64 | generation << 32 | filled
-        return word.to_bytes(32, "big")
-
-
 class Before(NamedTuple):
     """An account as it was before the chunk."""
 
@@ -161,6 +50,10 @@ class Ledger:
     Parameters
     ----------
     facts : Facts
+    store : Store, optional
+        Where the trees live; empty by default.
+    root : bytes
+        State root to begin with, of a tree in the store.
 
     Attributes
     ----------
@@ -168,11 +61,11 @@ class Ledger:
         State root after the last chunk, 32 bytes.
     """
 
-    def __init__(self, facts: Facts):
+    def __init__(self, facts: Facts, store: Store | None = None, root: bytes = ZERO):
         self.facts = facts
-        self.root = ZERO
+        self.root = root
         self._leaves: dict[int, Leaf] = {}
-        self._store = Store()
+        self._store = Store() if store is None else store
         self._swept_to = 0
         self._before: dict[int, Before] = {}
         self._fees = 0
@@ -220,15 +113,28 @@ class Ledger:
                 pass
         self._ops += 1
 
+    def fork(self, root: bytes) -> "Ledger":
+        """A ledger that goes on from a kept root; what it does is not seen here."""
+        return Ledger(self.facts, self._store, root)
+
     def _leaf(self, account: int) -> Leaf:
         leaf = self._leaves.get(account)
-        return Leaf() if leaf is None else leaf
+        if leaf is None:
+            data = self._store.get_leaf(self._store.leaf(self.root, ACCOUNT_TREE_DEPTH, account))
+            leaf = self._leaves[account] = Leaf.from_words(data) if data else Leaf()
+        return leaf
+
+    def _slot(self, account: int, slot: int) -> tuple[int, int]:
+        """(generation, filled) of an order slot."""
+        leaf = self._leaf(account)
+        number = slot // 4
+        if number not in leaf.known:
+            leaf.learn(number, self._store.leaf(leaf.slots_root, SLOT_TREE_DEPTH, number))
+        return leaf.slots.get(slot, (0, 0))
 
     def _touch(self, account: int) -> Leaf:
         """The leaf to change, remembered as it was before the chunk."""
-        leaf = self._leaves.get(account)
-        if leaf is None:
-            leaf = self._leaves[account] = Leaf()
+        leaf = self._leaf(account)
         if account not in self._before:
             self._before[account] = Before(leaf.cash, dict(leaf.positions))
         return leaf
@@ -356,7 +262,7 @@ class Ledger:
     ) -> tuple[int, tuple[int, int]]:
         """(order, slot after it): with `lots` more, or filled to the maximum if it was fresh."""
         _require(order < ORDER_ID_END, op, f"order {order} is not below 2^44")
-        generation, filled = self._leaf(account).slots.get(order % SLOTS, (0, 0))
+        generation, filled = self._slot(account, order % SLOTS)
         ours = order // SLOTS
         _require(ours >= generation, op, f"order {order} is stale: generation {generation}")
         before = filled if ours == generation else 0
