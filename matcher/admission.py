@@ -12,7 +12,7 @@ from matcher.book import OpenOrder
 from matcher.errors import Reject
 from matcher.events import Duplicate, Rejected
 from matcher.listings import Line
-from matcher.matching import LOTS_MAX, reducible
+from matcher.matching import LOTS_MAX, Plan, reducible
 from matcher.state import State
 from matcher.types import (
     FIRST_USER_ACCOUNT,
@@ -282,6 +282,56 @@ def _check_limits(account: Account, order: Order, line: Line) -> Rejected | None
             f"{order.quantity}, {lots} lots with the position and open orders",
             f"{most} lots together",
         )
+    return None
+
+
+def check_margin(state: State, account: Account, order: OpenOrder) -> Rejected | None:
+    """Check 19, of an order that is counted among the account's open orders already."""
+    left = state.worst_with_orders(account)
+    if left >= 0:
+        return None
+    return Rejected(
+        Reject.INSUFFICIENT_MARGIN,
+        "quantity",
+        f"{order.quantity} lots at {order.price}, which may lack {-left} atoms",
+        "what the account's worst case covers with all its open orders",
+    )
+
+
+def check_fok(order: OpenOrder, plan: Plan) -> Rejected | None:
+    """Check 20: a fill-or-kill order must fill whole by its plan."""
+    if not order.flags & OrderFlag.FOK or not plan.remaining:
+        return None
+    return Rejected(
+        Reject.FOK_UNFILLABLE,
+        "quantity",
+        f"{order.quantity} lots, of which {order.quantity - plan.remaining} would fill now",
+        "what fills whole now",
+    )
+
+
+# --- batches -----------------------------------------------------------------------------------
+
+
+def admit_open_batch(state: State) -> Rejected | None:
+    """Refuse to open a batch over one that holds ops."""
+    if not state.batch_open or not state.batch_ops:
+        return None
+    return Rejected(
+        Reject.BATCH_HAS_OPS,
+        "batch",
+        f"{state.batch_ops} ops in the open batch",
+        "a batch without ops, or none open: close it first",
+    )
+
+
+def admit_redate(state: State, command: c.Redate) -> Rejected | None:
+    """Refuse to redate beside an open batch, or into the future."""
+    if state.batch_open:
+        return Rejected(Reject.BATCH_HAS_OPS, "batch", "an open batch", "none open: close it first")
+    if command.built_at > state.now:
+        found = str(command.built_at)
+        return Rejected(Reject.OUT_OF_RANGE, "built_at", found, f"up to {state.now} (now)")
     return None
 
 

@@ -13,6 +13,7 @@ from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION, Order, Transfer, Withdr
 
 HEADER_BYTES: Final = 192
 WORD_BYTES: Final = 32  # of a word in calldata: a zero byte and the 31 of the op word
+CHUNK_BYTES: Final = CHUNK_WORDS * WORD_BYTES
 CALLDATA: Final = 0  # mode
 ORDER_FILE_VERSION: Final = 1
 
@@ -186,10 +187,11 @@ def padded(words: bytes) -> list[bytes]:
 
 
 class SignedMessage(msgspec.Struct, frozen=True):
-    """A message that allows an op, and its signature."""
+    """A message that allows an op, its signature, and who made it."""
 
     message: Order | Withdrawal | Transfer
     signature: bytes  # 65 bytes
+    signer: bytes  # 20 bytes
 
 
 def order_file(batch: int, used: Iterable[SignedMessage]) -> bytes:

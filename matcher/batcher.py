@@ -4,8 +4,10 @@ Ops stay in the order in which they happened; only where chunks end is decided h
 a function of the commands and events that were added, so a replayed journal makes the same batches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from matcher import commands as c
 from matcher import events as e
@@ -15,6 +17,7 @@ from matcher.errors import ProtocolError
 from matcher.facts import Facts
 from matcher.ledger import Ledger
 from matcher.merkle import Path, keccak, levels_of, path_in
+from matcher.redate import Closed, RedateError, invalid_ops
 from matcher.types import CHUNK_OPS, FEE_ACCOUNT, SLOTS, SignedOrder, Windows
 
 __all__ = ["Batch", "Batcher", "Path"]
@@ -22,11 +25,19 @@ __all__ = ["Batch", "Batcher", "Path"]
 MAX_CHUNKS: Final = 100
 
 
+REDATABLE: Final = 512  # so many of the last batches keep the messages that redating needs
+
+
 class _Kept(NamedTuple):
     """What is remembered of a closed batch."""
 
-    state_root: bytes
+    header: Header
     words: bytes
+    messages: tuple[SignedMessage, ...] | None  # None: no longer redatable
+
+    @property
+    def state_root(self) -> bytes:
+        return self.header.state_root
 
 
 class Chunk:
@@ -102,7 +113,7 @@ class Batcher:
         self._words: list[bytes] = []  # of finished chunks, 31 bytes each
         self._used: list[SignedMessage] = []
         self._ops = 0
-        self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head.state_root, b"")}
+        self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head, b"", ())}
         self._levels: tuple[int, list[list[bytes]]] | None = None  # of the batch last asked for
 
     # --- building --------------------------------------------------------------------------------
@@ -117,17 +128,21 @@ class Batcher:
         """Ops in the batch that is being built."""
         return self._ops
 
-    def add(self, command: c.Command, events: Iterable[e.Event]) -> list[Batch]:
+    def add(self, command: c.Command, events: Sequence[e.Event]) -> list[Batch]:
         """Take in what a command did; the batches that it closed.
 
         Raises
         ------
         ProtocolError
             If an op breaks the protocol. The exchange is wrong then, and must stop.
+        RedateError
+            If a `Redate` is impossible. Nothing has changed then.
         """
         self.facts.observe(command)
         if isinstance(command, c.OperatorNamed):
             self.operator = command.operator
+        elif isinstance(command, c.Redate) and not events:
+            return self.redate(command.first_batch, command.built_at)
         closed: list[Batch] = []
         messages: tuple[SignedMessage, ...] = ()
         for event in events:
@@ -135,7 +150,7 @@ class Batcher:
                 case e.Trade():
                     messages = (_of(event.taker_signed), _of(event.maker_signed))
                 case e.Withdrawn() | e.Transferred():
-                    messages = (SignedMessage(event.message, event.signature),)
+                    messages = (_moved(command, event),)
                 case e.Op():
                     closed += self._add_op(event.word, messages)
                     messages = ()
@@ -197,10 +212,71 @@ class Batcher:
             extra=keccak(file),
         )
         self._head = header
-        self._kept[header.id] = _Kept(header.state_root, raw)
+        self._kept[header.id] = _Kept(header, raw, tuple(self._used))
+        aging = self._kept.get(header.id - REDATABLE)
+        if aging is not None:
+            self._kept[header.id - REDATABLE] = aging._replace(messages=None)
         self._words, self._used, self._ops = [], [], 0
         self.ledger.sweep(kept.state_root for kept in self._kept.values())
         return [Batch(header.encode(), raw, file)]
+
+    def redate(self, first: int, built_at: int) -> list[Batch]:
+        """Give closed batches a later builtAt, where every op stays valid at it.
+
+        For batches that were not committed while their builtAt was recent enough. Words, roots and
+        order files stay; headers change, and name the current operator. Never for a batch that
+        stands on the chain: only who asks can know that.
+
+        Parameters
+        ----------
+        first : int
+            Id of the first batch; all after it are redated too.
+        built_at : int
+            Seconds; not before the newest batch's.
+
+        Returns
+        -------
+        list of Batch
+            The batches that replace those of the same ids.
+
+        Raises
+        ------
+        RedateError
+            With every op that would not be valid any more; nothing has changed then.
+        """
+        last = self._head.id
+        parent = self._kept.get(first - 1)
+        if self._ops:
+            raise RedateError(f"redate: batch {last + 1} is being built, with {self._ops} ops")
+        if not 1 <= first <= last or parent is None:
+            raise RedateError(f"redate: found batch {first}, allowed 1 to {last}, not forgotten")
+        if built_at < self._head.built_at:
+            raise RedateError(f"redate: found {built_at}, allowed from {self._head.built_at} on")
+        closed = [self._closed(batch_id) for batch_id in range(first, last + 1)]
+        invalid = invalid_ops(closed, parent.state_root, built_at, self.facts, self.ledger)
+        if invalid:
+            raise RedateError(f"redate: {len(invalid)} ops are not valid at {built_at}", invalid)
+        return [self._rehead(batch, built_at) for batch in closed]
+
+    def _closed(self, batch_id: int) -> Closed:
+        kept = self._find(batch_id)
+        if kept.messages is None:
+            raise RedateError(f"redate: batch {batch_id} is not among the last {REDATABLE}")
+        header = kept.header
+        return Closed(batch_id, header.built_at, header.state_root, kept.words, kept.messages)
+
+    def _rehead(self, batch: Closed, built_at: int) -> Batch:
+        kept = self._kept[batch.id]
+        header = msgspec.structs.replace(
+            kept.header,
+            operator=self.operator,
+            built_at=built_at,
+            parent=parent_of(keccak(self._kept[batch.id - 1].header.encode())),
+        )
+        self._kept[batch.id] = kept._replace(header=header)
+        if batch.id == self._head.id:
+            self._head = header
+        return Batch(header.encode(), batch.words, order_file(batch.id, batch.messages))
 
     # --- proofs ----------------------------------------------------------------------------------
 
@@ -258,4 +334,10 @@ class Batcher:
 
 
 def _of(order: SignedOrder) -> SignedMessage:
-    return SignedMessage(order.order, order.signature)
+    return SignedMessage(order.order, order.signature, order.signer)
+
+
+def _moved(command: c.Command, event: e.Withdrawn | e.Transferred) -> SignedMessage:
+    if not isinstance(command, c.WithdrawRequest | c.TransferRequest):
+        raise ProtocolError(f"{type(command).__name__} was answered {type(event).__name__}")
+    return SignedMessage(event.message, event.signature, command.signer)

@@ -30,6 +30,16 @@ class CloseBatch(Command, frozen=True):
     """End the open batch; nothing if it holds no op."""
 
 
+class Redate(Command, frozen=True):
+    """Give closed batches, from `first_batch` on, a later builtAt: they were not committed in time.
+
+    Needs no batch to be open. Changes headers alone; raises if an op would not be valid any more.
+    """
+
+    first_batch: int
+    built_at: int
+
+
 # --- facts from the chain (the follower) --------------------------------------------------------
 
 
@@ -108,7 +118,7 @@ class PriceFixed(Command, frozen=True):
 
 
 class OperatorNamed(Command, frozen=True):
-    """The operator that commits from now on; closed batches keep theirs. The engine reads it not."""
+    """Who commits from now on, for headers of batches closed after this; not read by the engine."""
 
     operator: int  # index on chain
 
@@ -176,6 +186,7 @@ AnyCommand = (
     Clock
     | OpenBatch
     | CloseBatch
+    | Redate
     | ChainBlock
     | MarketListed
     | FeesSet

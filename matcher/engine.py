@@ -15,14 +15,18 @@ from matcher.admission import (
     Admitted,
     admit_canceler,
     admit_mover,
+    admit_open_batch,
     admit_order,
+    admit_redate,
     check_amend,
+    check_fok,
+    check_margin,
     find_open,
     instrument_unknown,
 )
 from matcher.book import OpenOrder
 from matcher.eip712 import keccak
-from matcher.errors import ChainError, Reject
+from matcher.errors import ChainError
 from matcher.events import CancelReason, Event, Rejected
 from matcher.listings import Line
 from matcher.matching import Drop, Fill, Holding, Matcher, Plan
@@ -56,6 +60,7 @@ class Engine(Views):
             c.Clock: self._clock,
             c.OpenBatch: self._open_batch,
             c.CloseBatch: self._close_batch,
+            c.Redate: self._redate,
             c.ChainBlock: self._clock,
             c.MarketListed: self._state.listings.list_market,
             c.FeesSet: self._fees_set,
@@ -110,15 +115,9 @@ class Engine(Views):
 
     def _open_batch(self, _: c.OpenBatch) -> None:
         state = self._state
-        if state.batch_open and state.batch_ops:
-            self._events.append(
-                Rejected(
-                    Reject.BATCH_HAS_OPS,
-                    "batch",
-                    f"{state.batch_ops} ops in the open batch",
-                    "a batch without ops, or none open: close it first",
-                )
-            )
+        refused = admit_open_batch(state)
+        if refused is not None:
+            self._events.append(refused)
             return
         state.built_at = max(state.built_at, state.now)
         state.batch_open = True
@@ -135,6 +134,11 @@ class Engine(Views):
             self._events.append(e.BatchClosed(state.built_at, state.batch_ops))
             state.batch_open = False
             state.batch_ops = 0
+
+    def _redate(self, command: c.Redate) -> None:
+        """Batches are the batcher's business; here only the time is judged."""
+        refused = admit_redate(self._state, command)
+        self._events += [refused] if refused is not None else []
 
     def _settle(self, key: tuple[int, int]) -> None:
         """Let a settlement price take effect: pay out and remove all positions of its expiry."""
@@ -262,13 +266,13 @@ class Engine(Views):
         group = account.group(line.contract, rate)
         group.recharge(rate)
         group.add_order(line.contract, order)
-        refused = self._check_margin(account, order)  # 19
+        refused = check_margin(state, account, order)  # 19
         if refused is None:
             rates = state.listings.rates(line.info.market, state.built_at)
             plan = Matcher(
                 order, line, state.accounts.__getitem__, rates, command.self_trade
             ).plan()
-            refused = _check_fok(order, plan)  # 20
+            refused = check_fok(order, plan)  # 20
         if refused is not None:
             group.remove_order(order)
             account.drop_empty(line.contract.key)
@@ -281,17 +285,6 @@ class Engine(Views):
         )
         self._execute(order, line, plan)
         self._rest(account, order, line, plan)
-
-    def _check_margin(self, account: Account, order: OpenOrder) -> Rejected | None:
-        left = self._state.worst_with_orders(account)
-        if left >= 0:
-            return None
-        return Rejected(
-            Reject.INSUFFICIENT_MARGIN,
-            "quantity",
-            f"{order.quantity} lots at {order.price}, which may lack {-left} atoms",
-            "what the account's worst case covers with all its open orders",
-        )
 
     def _execute(self, taker: OpenOrder, line: Line, plan: Plan) -> None:
         """Do what was planned."""
@@ -504,14 +497,3 @@ class Engine(Views):
     def check(self) -> None:
         """Raise `InvariantBroken` if anything is found that must never be. Reads everything."""
         self._state.check()
-
-
-def _check_fok(order: OpenOrder, plan: Plan) -> Rejected | None:
-    if not order.flags & OrderFlag.FOK or not plan.remaining:
-        return None
-    return Rejected(
-        Reject.FOK_UNFILLABLE,
-        "quantity",
-        f"{order.quantity} lots, of which {order.quantity - plan.remaining} would fill now",
-        "what fills whole now",
-    )

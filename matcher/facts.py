@@ -11,7 +11,9 @@ class Facts:
 
     def __init__(self, lag: int):
         self.listings = Listings(lag)
-        self.opened: set[int] = {FEE_ACCOUNT}
+        self.owners: dict[int, bytes] = {FEE_ACCOUNT: bytes(20)}  # of the accounts opened
+        self.orders_until: dict[int, int] = {}  # seconds; none: forever
+        self.keys: dict[tuple[int, bytes], tuple[int, int]] = {}  # valid from, valid until
         self.deposited: dict[int, int] = {}
         self.asks: dict[int, int] = {}
 
@@ -29,14 +31,33 @@ class Facts:
             case c.PriceFixed():
                 self.listings.fix_price(command)
             case c.AccountOpened():
-                self.opened.add(command.account)
+                self.owners.setdefault(command.account, command.owner)
             case c.Deposited():
                 known = self.deposited.get(command.account, 0)
                 self.deposited[command.account] = max(known, command.deposited)
             case c.Asked():
                 self.asks[command.account] = max(self.asks.get(command.account, 0), command.asks)
+            case c.OrdersUntilSet() if command.until:
+                known = self.orders_until.get(command.account, command.until)
+                self.orders_until[command.account] = min(known, command.until)
+            case c.KeySet():
+                key = (command.account, command.key)
+                start, end = self.keys.get(key, (command.valid_from, command.valid_until))
+                self.keys[key] = (start, min(end, command.valid_until))
             case _:
                 pass
+
+    def signer_fault(self, account: int, signer: bytes, built_at: int) -> str:
+        """Why an order of this signer is not valid in a batch; empty if it is (section 7)."""
+        if signer == self.owners.get(account):
+            until = self.orders_until.get(account, built_at)
+            return f"its owner's orders ended at {until}" if until < built_at else ""
+        life = self.keys.get((account, signer))
+        if life is None:
+            return f"0x{signer.hex()} is no key"
+        if not life[0] <= built_at <= life[1]:
+            return f"key 0x{signer.hex()} is valid from {life[0]} to {life[1]}"
+        return ""
 
     def price(self, key: tuple[int, int], built_at: int) -> int | None:
         """The settlement price of (market, expiry) that counts in a batch, clamped to the cap."""

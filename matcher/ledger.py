@@ -94,7 +94,7 @@ class Ledger:
         if self._ops == CHUNK_OPS:
             raise ProtocolError(f"chunk: found more than {CHUNK_OPS} ops")
         for account in words.accounts_of(op):
-            if account not in self.facts.opened:
+            if account not in self.facts.owners:
                 raise ProtocolError(f"{op}: account {account} was never opened")
         match op:
             case words.Fill():

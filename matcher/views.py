@@ -75,6 +75,12 @@ class Views:
         return self._state.batch_ops
 
     @property
+    def wants_batch(self) -> bool:
+        """Whether credits, releases or settlements wait for the next `OpenBatch`."""
+        state = self._state
+        return bool(state.waiting or state.listings.due_prices(max(state.now, state.built_at)))
+
+    @property
     def halted(self) -> str | None:
         """Why trading is halted."""
         return self._state.halted
