@@ -1,0 +1,139 @@
+"""Payoffs and rule 0 in Solidity, against the model and its vectors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matcher.reference import margin
+from matcher.types import MAX_POSITIONS, InstrumentKind
+from tests.support.chain import Chain, reverts
+from tests.support.exchange import Roles
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+BEFORE = 1_000  # a price fixed earlier counts
+
+
+@pytest.fixture(scope="module")
+def harness(shared_chain: Chain, roles: Roles) -> Any:
+    return shared_chain.deploy(roles.owner, "MarginHarness").functions
+
+
+@pytest.fixture(scope="module")
+def library(shared_chain: Chain, roles: Roles) -> Any:
+    return shared_chain.deploy(roles.owner, "LibraryHarness").functions
+
+
+def numbers(vector: dict[str, Any], *names: str) -> tuple[int, ...]:
+    return tuple(int(vector[name]) for name in names)
+
+
+def position(instrument: int, lots: int) -> int:
+    return instrument << 40 | lots % (1 << 40)
+
+
+def test_payoff_vectors_are_the_model_s(shared_chain: Chain, library: Any) -> None:
+    for vector in json.loads((VECTORS / "payoffs.json").read_text()):
+        kind, strike, value, price, cap = numbers(
+            vector, "kind", "strike", "strikeValue", "price", "cap"
+        )
+        call = library.payoff(kind == InstrumentKind.CALL, strike * value, price, cap)
+        assert shared_chain.call(call) == int(vector["payoff"]), vector
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    kind=st.integers(0, 1),
+    strike=st.integers(0, 1 << 56),
+    price=st.integers(0, (1 << 64) - 1) | st.integers(0, 1 << 56),
+    cap=st.integers(0, (1 << 56) - 1),
+)
+def test_payoff_of_any_lot_is_the_model_s(
+    shared_chain: Chain, library: Any, kind: int, strike: int, price: int, cap: int
+) -> None:
+    found = shared_chain.call(library.payoff(kind == InstrumentKind.CALL, strike, price, cap))
+    assert found == margin.payoff(kind, strike, price, cap)
+
+
+@pytest.mark.parametrize("fixed_at", [1, BEFORE - 1])
+def test_worst_vectors_are_the_model_s(shared_chain: Chain, harness: Any, fixed_at: int) -> None:
+    for vector in json.loads((VECTORS / "worst.json").read_text()):
+        call = harness.worst(
+            int(vector["cash"]),
+            [position(*numbers(p, "instrument", "lots")) for p in vector["positions"]],
+            [numbers(m, "market", "strikeValue") for m in vector["markets"]],
+            [
+                # One that is not fixed in time may have a price all the same: fixed at BEFORE.
+                (*numbers(e, "market", "expiry", "cap", "price"), fixed_at)
+                if e["fixed"]
+                else (*numbers(e, "market", "expiry", "cap"), 7, BEFORE if fixed_at > 1 else 0)
+                for e in vector["expiries"]
+            ],
+            [
+                numbers(i, "instrument", "market", "kind", "expiry", "strike")
+                for i in vector["instruments"]
+            ],
+            BEFORE,
+        )
+        assert shared_chain.call(call) == int(vector["worst"]), vector["name"]
+
+
+@st.composite
+def books(draw: st.DrawFn) -> dict[str, Any]:
+    """Markets, expiries, instruments and positions; strikes beyond the cap among them."""
+    markets = draw(st.dictionaries(st.integers(1, 3), st.integers(1, 1000), min_size=1))
+    series = [(market, expiry) for market in sorted(markets) for expiry in (480, 504)]
+    caps = {key: draw(st.integers(1, 100_000)) for key in series}
+    prices = {
+        key: (draw(st.integers(0, 120_000)), draw(st.sampled_from([0, 1, BEFORE - 1, BEFORE])))
+        for key in series
+    }
+    count = draw(st.integers(0, 10) | st.just(MAX_POSITIONS))
+    instruments = [
+        (i + 1, *draw(st.sampled_from(series)), draw(st.integers(0, 1)), draw(st.integers(0, 200)))
+        for i in range(count)
+    ]
+    lots = st.integers(-1000, 1000).filter(bool) | st.sampled_from([-(1 << 39), (1 << 39) - 1])
+    return {
+        "markets": markets,
+        "caps": caps,
+        "prices": prices,
+        "instruments": instruments,
+        "positions": [(index, draw(lots)) for index, *_ in instruments],
+        "cash": draw(st.integers(-(1 << 63), (1 << 63) - 1)),
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(book=books())
+def test_worst_of_any_book_is_the_model_s(
+    shared_chain: Chain, harness: Any, book: dict[str, Any]
+) -> None:
+    terms = {index: rest for index, *rest in book["instruments"]}
+    legs = [
+        (margin.Option(market, expiry, kind, strike * book["markets"][market]), lots)
+        for (market, expiry, kind, strike), lots in (
+            (terms[index], lots) for index, lots in book["positions"]
+        )
+    ]
+    fixed = {key: price for key, (price, time) in book["prices"].items() if 0 < time < BEFORE}
+    expected = margin.worst(book["cash"], legs, book["caps"], fixed)
+    call = harness.worst(
+        book["cash"],
+        [position(*held) for held in book["positions"]],
+        list(book["markets"].items()),
+        [(*key, book["caps"][key], *book["prices"][key]) for key in book["caps"]],
+        [(i, market, kind, expiry, k) for i, market, expiry, kind, k in book["instruments"]],
+        BEFORE,
+    )
+    assert shared_chain.call(call) == expected
+
+
+def test_worst_asks_for_nothing_it_does_not_need(shared_chain: Chain, harness: Any) -> None:
+    """The harness refuses unexpected questions, so that a silent default cannot pass."""
+    assert shared_chain.call(harness.worst(-5, [], [], [], [], BEFORE)) == -5
+    with reverts("NotTold", 9):
+        shared_chain.call(harness.worst(0, [position(9, 1)], [], [], [], BEFORE))
