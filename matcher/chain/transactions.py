@@ -1,0 +1,135 @@
+"""Transactions of one sender: gas limits, broadcasting, receipts, and why they failed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from eth_account.signers.local import LocalAccount
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.exceptions import TransactionNotFound, Web3RPCError
+from web3.types import TxReceipt
+
+from matcher.chain.artifacts import Revert, load
+from matcher.chain.deployment import GAS_LIMIT, revert_data
+from matcher.chain.fees import Fees
+
+# What a commit's execution needs beside its calldata, generously: unused gas is not paid for.
+_GAS_PER_COMMIT: Final = 150_000
+_GAS_PER_WORD: Final = 600
+
+_ALREADY_THERE: Final = ("already known", "already imported", "already exists")
+_UNDERPRICED: Final = ("underpriced", "fee too low to replace")
+_NONCE_USED: Final = ("nonce too low", "nonce is too low", "invalid transaction nonce")
+
+
+class Refusal(Exception):
+    """A node did not take a transaction."""
+
+
+class Underpriced(Refusal):
+    """One with the same nonce waits already, and offers as much."""
+
+
+class NonceUsed(Refusal):
+    """One with the same nonce is in a block already."""
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A transaction as it is sent."""
+
+    raw: bytes
+    hash: bytes
+
+
+def gas_limit(data: bytes, words: int) -> int:
+    """Gas limit of a commit, computed rather than estimated.
+
+    An estimate executes the commit many times over, and at the state of a block in which it may
+    not be allowed yet.
+    """
+    zeros = data.count(0)
+    others = len(data) - zeros
+    floor = 21_000 + 10 * zeros + 40 * others  # EIP-7623
+    execution = 21_000 + 4 * zeros + 16 * others + _GAS_PER_COMMIT + _GAS_PER_WORD * words
+    return min(GAS_LIMIT, max(floor, execution))
+
+
+class Sender:
+    """Signs, sends and looks after transactions of one account.
+
+    Parameters
+    ----------
+    w3 : Web3
+    account : LocalAccount
+        Nobody else may send transactions with it meanwhile.
+    chain_id : int
+    """
+
+    def __init__(self, w3: Web3, account: LocalAccount, chain_id: int):
+        self._w3 = w3
+        self._account = account
+        self._chain_id = chain_id
+        self.address = account.address
+
+    def sign(self, to: str, data: bytes, nonce: int, gas: int, fees: Fees) -> Signed:
+        """Sign a call."""
+        transaction: dict[str, Any] = {
+            "chainId": self._chain_id,
+            "nonce": nonce,
+            "to": to,
+            "data": HexBytes(data),
+            "value": 0,
+            "gas": gas,
+            "maxPriorityFeePerGas": fees.tip,
+            "maxFeePerGas": fees.limit,
+        }
+        signed = self._account.sign_transaction(transaction)
+        return Signed(bytes(signed.raw_transaction), bytes(signed.hash))
+
+    def broadcast(self, signed: Signed) -> None:
+        """Hand a transaction to the node; once more is no harm.
+
+        Raises
+        ------
+        Underpriced, NonceUsed
+            Others of the node's errors are raised as they come.
+        """
+        try:
+            self._w3.eth.send_raw_transaction(HexBytes(signed.raw))
+        except (Web3RPCError, ValueError) as error:
+            text = str(error).lower()
+            if any(part in text for part in _ALREADY_THERE):
+                return
+            if any(part in text for part in _UNDERPRICED):
+                raise Underpriced(text) from error
+            if any(part in text for part in _NONCE_USED):
+                raise NonceUsed(text) from error
+            raise
+
+    def is_known(self, transaction: bytes) -> bool:
+        """Whether the node has a transaction, in a block or waiting."""
+        try:
+            self._w3.eth.get_transaction(HexBytes(transaction))
+        except TransactionNotFound:
+            return False
+        return True
+
+    def receipt(self, transaction: bytes) -> TxReceipt | None:
+        """What became of a transaction; None if it is in no block."""
+        try:
+            return self._w3.eth.get_transaction_receipt(HexBytes(transaction))
+        except TransactionNotFound:
+            return None
+
+    def revert_of(self, call: Mapping[str, Any], block: Any) -> Revert | None:
+        """Why a call of this account would revert at the state of a block; None if it would not."""
+        question: Any = {"from": self.address, **call}
+        try:
+            self._w3.eth.call(question, block)
+        except Exception as error:
+            data = revert_data(error)
+            if data is None:
+                raise
+            return load().revert(data)
+        return None
