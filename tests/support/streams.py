@@ -60,9 +60,7 @@ def take(street: Street, rng: random.Random) -> Commands:
         return place(street, rng)
     side = rng.choice([s for b in books for s in (b.bids, b.asks) if s])
     best = side[min(rng.randrange(3), len(side) - 1)]
-    flags = rng.choice(
-        (0, 0, 0, int(OrderFlag.IOC), int(OrderFlag.FOK), int(OrderFlag.REDUCE_ONLY))
-    )
+    flags = rng.choice((0, 0, 0, int(OrderFlag.IOC), int(OrderFlag.FOK)))
     return [
         street.signed(
             rng,
@@ -145,7 +143,7 @@ def collect(street: Street, rng: random.Random) -> Commands:
 def bad_order(street: Street, rng: random.Random) -> Commands:
     """An order with one thing wrong, most of the time."""
     order = street.order(rng, flags=0)
-    account, now, by = order.account, street.floor.now, None
+    account, now = order.account, street.floor.now
     defects: list[dict[str, Any]] = [
         {"account": rng.choice((0, 1, 999))},
         {"instrument": "BTC-1JAN30-100-C"},
@@ -175,12 +173,13 @@ def bad_order(street: Street, rng: random.Random) -> Commands:
     working = street.floor.open_orders_of(account)
     if working:
         defects += [{"id": (rng.choice(working).id + SLOTS) % ORDER_ID_END}] * 2
-    defect = rng.choice([{"signer": True}, *defects])
-    if "signer" in defect:
-        by = rng.choice(("stranger", *street.signers.get(account, [])))
-    else:
-        order = with_terms(order, **defect)
-    return [street.signed(rng, order, by)]
+    defects += [{"by": name} for name in ("stranger", *street.signers.get(account, [])[:3])]
+    ended = [a for a, until in sorted(street.floor.orders_until.items()) if until < now]
+    if ended:
+        defects.append({"account": ended[0], "by": street.signers[ended[0]][0]})
+    defect = dict(rng.choice(defects))
+    by = defect.pop("by", None)
+    return [street.signed(rng, with_terms(order, **defect), by)]
 
 
 def resend(street: Street, rng: random.Random) -> Commands:
@@ -237,7 +236,7 @@ def money(street: Street, rng: random.Random) -> Commands:
     """A withdrawal or transfer, some of them wrong."""
     account = rng.choice([0, *sorted(street.signers)])
     free = max(0, street.floor.worst_with_orders(account))
-    amount = rng.choice((0, 1, free // 10, free // 2, free, free + 1))
+    amount = rng.choice((0, 1, *[free // 20] * 6, free, free + 1))
     message_id = street.next_id(rng, account)
     last = street.floor.seen.get(account, {})
     if last and rng.random() < 0.2:
@@ -274,8 +273,10 @@ def stray_batch(street: Street, rng: random.Random) -> Commands:
 
 
 def deposit(street: Street, rng: random.Random) -> Commands:
-    account = rng.choice([0, *sorted(street.signers)])
-    total = street.floor.context.deposited.get(account, 0) + rng.choice((1, 10**6, 3 * 10**7))
+    """Mostly to who has least."""
+    poorest = min(street.signers, key=lambda a: (street.floor.worst_with_orders(a), a))
+    account = rng.choice([0, *sorted(street.signers), *[poorest] * 20])
+    total = street.floor.context.deposited.get(account, 0) + rng.choice((1, 10**6, 2 * 10**8))
     return [c.Deposited(account, total, street.chain_time)]
 
 
@@ -312,15 +313,21 @@ def end_orders(street: Street, rng: random.Random) -> Commands:
 
 
 def change_fees(street: Street, rng: random.Random) -> Commands:
-    """New rates, once the last change is final; then the chain would refuse no other."""
+    """New rates, once the last change is final; before that the chain would refuse them.
+
+    Half of the time an order takes all the margin there is, and the rates rise.
+    """
     market = rng.choice((1, 2))
     known = street.floor.context.fees[market]
     active = max(known.active_at + WINDOWS.final_after, street.chain_time)
-    taker = rng.choice((0, 1, 30, 100, 2000))
+    taker = rng.choice((0, 1, 30, 100))
     maker = rng.choice((0, -taker, -taker // 3, taker // 2))
     told: Commands = []
     if active > street.chain_time:
         told += [c.CloseBatch(), c.Clock(active - 1), c.OpenBatch()]
+    if rng.random() < 0.5:
+        told += all_in(street, rng)
+        taker = 3000
     wait = rng.choice((0, 0, 500))
     told.append(c.FeesSet(market, known.new_taker, known.new_maker, taker, maker, active + wait))
     return told
@@ -372,7 +379,7 @@ ACTIONS: dict[Action, float] = {
     place: 36,
     take: 30,
     reduce: 5,
-    all_in: 4,
+    all_in: 2,
     collect: 0.2,
     bad_order: 7,
     resend: 2,
@@ -380,15 +387,15 @@ ACTIONS: dict[Action, float] = {
     cancel_all: 0.7,
     bad_cancel: 3,
     amend: 4,
-    money: 5,
+    money: 4,
     tick_clock: 8,
     next_batch: 2,
     stray_batch: 0.3,
-    deposit: 2,
+    deposit: 3,
     ask: 0.4,
     register_key: 1,
     revoke_key: 0.3,
-    end_orders: 0.1,
+    end_orders: 0.2,
     change_fees: 0.3,
     halt: 0.2,
     open_account: 0.3,
@@ -457,7 +464,8 @@ def random_stream(seed: int, n: int, accounts: int = 8) -> Iterator[c.Command]:
 @st.composite
 def streams(draw: st.DrawFn, max_actions: int = 120, accounts: int = 4) -> Commands:
     """Whole streams; shrinks by dropping actions and simplifying their dice."""
-    often = [action for action, weight in ACTIONS.items() for _ in range(max(1, round(weight / 2)))]
+    often = [action for action, weight in ACTIONS.items() for _ in range(max(1, round(weight)))]
     step = st.tuples(st.sampled_from(often), st.integers(0, (1 << 32) - 1))
-    actions = draw(st.lists(step, max_size=max_actions))
+    least = draw(st.sampled_from((0, max_actions // 4, max_actions // 2)))
+    actions = draw(st.lists(step, min_size=least, max_size=max_actions))
     return list(walk(Street(accounts), iter(actions)))

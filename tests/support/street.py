@@ -35,10 +35,10 @@ SPOT = 100  # strike steps
 SLOTS_USED = 24  # of an account, so that generations are reached
 FAR_SLOTS = 100  # where those begin that no other order uses
 FLAGS = (
-    *([OrderFlag(0)] * 8),
-    OrderFlag.IOC,
-    OrderFlag.FOK,
-    OrderFlag.POST_ONLY,
+    *([OrderFlag(0)] * 24),
+    *([OrderFlag.IOC] * 2),
+    *([OrderFlag.FOK] * 2),
+    *([OrderFlag.POST_ONLY] * 2),
     OrderFlag.REDUCE_ONLY,
     OrderFlag.REDUCE_ONLY | OrderFlag.IOC,
     OrderFlag.REDUCE_ONLY | OrderFlag.FOK,
@@ -101,7 +101,7 @@ class Street:
                 first += len(listed) - 1
                 told += listed
         for number in range(self.account_count):
-            told += self.new_account(number + 2, 50_000_000 * (1 + number % 4))
+            told += self.new_account(number + 2, 200_000_000 * (1 + number % 4))
         told += [c.Clock(START + 2), c.OpenBatch()]
         return told
 
@@ -161,7 +161,7 @@ class Street:
             "price": tick * TICK_VALUE,
             "quantity": rng.choice((1, 2, 5, 10, 20, rng.randint(1, 60))),
             "id": self.next_id(rng, account),
-            "expiry": self.floor.now + rng.choice((10, 100, 5000, 10**6)),
+            "expiry": self.floor.now + rng.choice((10, 100, 5000, 10**6, 10**6, 10**6)),
             "flags": int(rng.choice(FLAGS)),
         }
         order = Order(**{**terms, **changed})
