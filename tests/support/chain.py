@@ -272,6 +272,19 @@ class Chain:
         )
         return values[0] if len(values) == 1 else values
 
+    def storage(self, address: str, slot: int) -> int:
+        """One word of a contract's storage."""
+        return int(self.evm.get_vm().state.get_storage(bytes.fromhex(address[2:]), slot))
+
+    def write_storage(self, address: str, slots: dict[int, int]) -> None:
+        """Put words into a contract's storage, as if earlier transactions had."""
+        vm = self.evm.get_vm()
+        for slot, value in slots.items():
+            vm.state.set_storage(bytes.fromhex(address[2:]), slot, value)
+        vm.state.persist()
+        self.evm.header = self.evm.header.copy(state_root=vm.state.state_root)
+        self.mine()
+
     def deploy(self, sender: LocalAccount, name: str, *args: Any) -> Any:
         """Deploy a contract and return it."""
         artifact = self.artifacts.get(name)
