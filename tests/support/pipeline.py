@@ -16,7 +16,7 @@ from matcher.batcher import Batcher
 from matcher.chain.deployment import Deployment
 from matcher.chain.follower import Follower
 from matcher.engine import Engine
-from matcher.events import Event
+from matcher.events import Event, Rejected
 
 
 class Pipeline:
@@ -41,6 +41,7 @@ class Pipeline:
 
     def apply(self, command: c.Command) -> list[Event]:
         events = self.engine.apply(command)
+        assert not any(isinstance(event, Rejected) for event in events), events
         for batch in self.batcher.add(command, events):
             if isinstance(command, c.Redate):
                 self.archive.replace(batch)
