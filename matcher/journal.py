@@ -349,14 +349,15 @@ def _require_torn(path: Path, data: bytes, offset: int, last: int) -> None:
     since the last sync. Whatever else is found was whole once, and perhaps answered for.
     """
     zeros = _has_zero_block(data, offset)
-    later = _next_sound(data, offset, last)
-    if later is not None and (not zeros or later.sequence - later.unsynced > last + 1):
-        raise JournalError(
-            f"{path}: damaged at offset {offset} of {len(data)}: command {last + 1} cannot be"
-            f" read, but {later.sequence} after it can"
-        )
+    later = list(_sound_after(data, offset, last))
+    for record in later:
+        if not zeros or record.sequence - record.unsynced > last + 1:
+            raise JournalError(
+                f"{path}: damaged at offset {offset} of {len(data)}: command {last + 1} cannot be"
+                f" read, but {record.sequence} after it can"
+            )
     rest = data[offset:]
-    if later is None and not zeros and len(rest) >= _HEAD.size:
+    if not zeros and len(rest) >= _HEAD.size:
         length, crc, _, _ = _HEAD.unpack_from(rest)
         whole = len(rest) >= _HEAD.size + length
         # The checksum does not cover the length: if it fits all that is left, the length is wrong.
@@ -364,16 +365,18 @@ def _require_torn(path: Path, data: bytes, offset: int, last: int) -> None:
             raise JournalError(f"{path}: damaged at offset {offset} of {len(data)}")
 
 
-def _next_sound(data: bytes, offset: int, last: int) -> _Record | None:
-    """The first sound record behind an offset that may follow command ``last``."""
-    for start in range(offset + 1, len(data) - _HEAD.size + 1):
+def _sound_after(data: bytes, offset: int, last: int) -> Iterator[_Record]:
+    """Sound records behind an offset that may follow command ``last``."""
+    start = offset + 1
+    while start <= len(data) - _HEAD.size:
         length, _, sequence, unsynced = _HEAD.unpack_from(data, start)
-        plausible = length <= _PAYLOAD_MAX and unsynced < sequence and sequence > last
-        if plausible and sequence <= last + len(data):
-            found = _read(data, start)
-            if found is not None:
-                return found
-    return None
+        plausible = length <= _PAYLOAD_MAX and unsynced < sequence <= last + len(data)
+        record = _read(data, start) if plausible and sequence > last else None
+        if record is None:
+            start += 1
+        else:
+            yield record
+            start = record.end
 
 
 def _has_zero_block(data: bytes, offset: int) -> bool:
