@@ -319,7 +319,7 @@ def change_fees(street: Street, rng: random.Random) -> Commands:
     """
     market = rng.choice((1, 2))
     known = street.floor.context.fees[market]
-    active = max(known.active_at + WINDOWS.final_after, street.chain_time)
+    active = max(known.active_at + WINDOWS.lag + WINDOWS.final_after, street.chain_time)
     taker = rng.choice((0, 1, 30, 100))
     maker = rng.choice((0, -taker, -taker // 3, taker // 2))
     told: Commands = []

@@ -93,7 +93,7 @@ class Street:
         told.append(c.AccountOpened(account=0, owner=address("owner 0")))
         for market, name in ((1, "BTC"), (2, "ETH")):
             told.append(c.MarketListed(market, name, TICK_VALUE, STRIKE_VALUE))
-            told.append(c.FeesSet(market, 30, -10, 30, -10, START))
+            told.append(c.FeesSet(market, 30, -10, 30, -10, active_at=0))
         first = 1
         for market in (1, 2):
             for day in range(3):
