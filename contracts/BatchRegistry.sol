@@ -218,7 +218,8 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
         _operators[index].bond = 0;
 
         emit BondWithdrawn(index, operator.bond);
-        recipient.safeTransferETH(operator.bond);
+        (bool taken,) = recipient.call{value: operator.bond}("");
+        require(taken, BondRefused(recipient, operator.bond));
     }
 
     // --- views

@@ -58,6 +58,8 @@ interface IBatchRegistry {
     error NotBondOwner(address caller, address operator);
     error BondLocked(uint16 index, uint256 until);
     error NoBond(uint16 index);
+    /// The recipient does not take ether; another may be named.
+    error BondRefused(address recipient, uint256 amount);
     error BondTooLarge(uint256 bond, uint256 max);
     error NotVault(address caller, address vault);
     error ZeroAddress();

@@ -7,10 +7,11 @@ import pytest
 from matcher.reference.header import ring_word
 from matcher.reference.tree import keccak, words_root
 from matcher.reference.words import CHUNK_OPS, Fill, pack, pack_chunk
-from tests.gas.meter import Measured, measure
+from tests.gas.meter import Measured, measure, still
 from tests.gas.snapshot import Snapshot
-from tests.support.chain import Chain, Reverted
+from tests.support.chain import Reverted
 from tests.support.exchange import Exchange
+from tests.support.registry import write_slots
 
 FULL = 100  # chunks
 PER_FILL = 960  # gas, the limit
@@ -47,21 +48,12 @@ def fill(rng: random.Random) -> Fill:
 
 def commit(exchange: Exchange, words: list[int]) -> Measured:
     chain = exchange.chain
+    still(chain)
     anchor = chain.height
     call = exchange.registry.functions.commit(
         chain.now - 1, anchor, chain.block_hash(anchor), keccak(b"order file"), words
     )
     return measure(chain, exchange.roles.operator, call)
-
-
-def write_slots(chain: Chain, address: str, slots: dict[int, int]) -> None:
-    """Put values into a contract's storage, as if earlier transactions had."""
-    vm = chain.evm.get_vm()
-    for slot, value in slots.items():
-        vm.state.set_storage(bytes.fromhex(address[2:]), slot, value)
-    vm.state.persist()
-    chain.evm.header = chain.evm.header.copy(state_root=vm.state.state_root)
-    chain.mine()
 
 
 @pytest.fixture
