@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from web3 import HTTPProvider, Web3
 from web3.contract.contract import ContractFunction
+from web3.logs import DISCARD
 from web3.types import TxReceipt
 
 from matcher.chain.deployment import Deployment, deploy, send
@@ -94,18 +96,15 @@ def running_anvil(*arguments: str) -> Iterator[Anvil]:
                 break
         else:
             raise RuntimeError("anvil ended before it listened")
-        # What it goes on to say is dropped by the kernel's pipe reader below, not by a full pipe.
-        subprocess_drain(process)
+        drain(process)
         yield Anvil(f"http://{found.group(1)}")
     finally:
         process.kill()
         process.wait()
 
 
-def subprocess_drain(process: subprocess.Popen[str]) -> None:
+def drain(process: subprocess.Popen[str]) -> None:
     """Read what a process says and forget it, so that it never waits for a reader."""
-    import threading
-
     assert process.stdout is not None
     stream = process.stdout
     threading.Thread(target=lambda: [None for _ in stream], daemon=True).start()
@@ -130,7 +129,7 @@ class AnvilExchange:
         )
 
     def event(self, receipt: TxReceipt, role: str, name: str) -> Any:
-        found = self.deployment.contract(role).events[name]().process_receipt(receipt, _DISCARD)
+        found = self.deployment.contract(role).events[name]().process_receipt(receipt, DISCARD)
         assert len(found) == 1
         return found[0]["args"]
 
@@ -166,10 +165,6 @@ class AnvilExchange:
 
     def head(self) -> int:
         return int(self.deployment.registry.functions.head().call()[0])
-
-
-def _DISCARD(*_: object) -> None:  # noqa: N802  # stands for web3.logs.DISCARD, which warns of nothing
-    return None
 
 
 def anvil_exchange(anvil: Anvil, roles: Roles, windows: Windows) -> AnvilExchange:
