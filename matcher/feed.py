@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from sortedcontainers import SortedDict
 
+from matcher.batch import Batch
 from matcher.commands import AccountOpened, CancelAll, ChainBlock, Clock, Command, PlaceOrder
 from matcher.errors import InvariantBroken
 from matcher.events import (
@@ -46,6 +47,7 @@ from matcher.history import (
     PlacedOp,
     Update,
     movement_of,
+    summarize,
 )
 from matcher.types import OpKind
 
@@ -73,8 +75,10 @@ class Feed:
 
     Notes
     -----
-    ``sequencer.subscribe(feed.on_events)`` before the journal is replayed, and `on_batch` for each
-    closed batch, in order. All calls come from one thread.
+    Before the journal is replayed: ``sequencer.subscribe(feed.on_events)`` and
+    ``sequencer.subscribe_batches(feed.on_batch)``. All calls come from one thread. A story that
+    cannot be raises `InvariantBroken`, which stops the exchange: what traders are told must be what
+    happened.
 
     Attributes
     ----------
@@ -259,8 +263,14 @@ class Feed:
         said.word = op.word
         self._unplaced.append(said)
 
-    def on_batch(self, summary: BatchSummary, words: Iterable[bytes]) -> None:
-        """Take in a closed batch: its words tell where each fill and movement stands.
+    def on_batch(self, batch: Batch, replaying: bool) -> None:  # noqa: ARG002 - the door's shape
+        """Take in a closed batch, or one that was dated anew."""
+        self.take_batch(summarize(batch), batch.word_list())
+
+    def take_batch(self, summary: BatchSummary, words: Iterable[bytes]) -> None:
+        """Take in a batch: its words tell where each fill and movement stands.
+
+        A batch that was dated anew has the same words and another header.
 
         Parameters
         ----------
@@ -273,7 +283,8 @@ class Feed:
         InvariantBroken
             If the words are not the ops that happened, in order.
         """
-        for index, padded in enumerate(words):
+        redated = summary.id in self._batches
+        for index, padded in enumerate(() if redated else words):
             word = padded[-31:]
             if word[0] in (OpKind.NOP, OpKind.ROOT_HI, OpKind.ROOT_LO):
                 continue

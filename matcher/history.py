@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from matcher.batch import Batch
 from matcher.events import (
     CancelReason,
     Credited,
@@ -15,7 +16,7 @@ from matcher.events import (
     Transferred,
     Withdrawn,
 )
-from matcher.types import SignedOrder
+from matcher.types import OpKind, SignedOrder
 
 OPEN: Final = "open"
 FILLED: Final = "filled"
@@ -188,3 +189,18 @@ def movement_of(
                 market=event.market,
                 expiry=event.expiry,
             )
+
+
+def summarize(batch: Batch) -> BatchSummary:
+    """What lists say of a batch."""
+    kinds = [word[1] for word in batch.word_list()]
+    silent = (OpKind.NOP, OpKind.ROOT_HI, OpKind.ROOT_LO)
+    return BatchSummary(
+        id=batch.id,
+        built_at=batch.built_at,
+        chunk_count=batch.chunk_count,
+        fills=kinds.count(OpKind.FILL),
+        ops=sum(kind not in silent for kind in kinds),
+        state_root=batch.state_root,
+        batch_hash=batch.hash,
+    )

@@ -117,7 +117,7 @@ def test_fills_are_placed_when_their_batch_closes():
     story.fill(4, 2, maker, 5, left=1)
     assert [(f.batch, f.index) for f in story.feed.fills(2, 10)] == [(None, None)] * 2
     padded = [b"\0" + w for w in (story.words[0], NOP, story.words[1], NOP, ROOT)]
-    story.feed.on_batch(summary(1), padded)
+    story.feed.take_batch(summary(1), padded)
     assert [(f.number, f.batch, f.index) for f in story.feed.fills(2, 10)] == [(2, 1, 2), (1, 1, 0)]
     assert [f.number for f in story.feed.fills(3, 10)] == [1]
     assert story.feed.fill(2).word == story.words[1]
@@ -130,12 +130,12 @@ def test_batch_with_words_in_another_order_is_noticed():
     story.fill(3, 2, maker, 4, left=6)
     story.fill(4, 2, maker, 5, left=1)
     with pytest.raises(InvariantBroken, match="word 0 of batch 1"):
-        story.feed.on_batch(summary(1), story.words[::-1])
+        story.feed.take_batch(summary(1), story.words[::-1])
 
 
 def test_batch_with_a_word_too_many_is_noticed():
     with pytest.raises(InvariantBroken, match="word 2 of batch 1"):
-        Story().feed.on_batch(summary(1), [NOP, ROOT, word(1)])
+        Story().feed.take_batch(summary(1), [NOP, ROOT, word(1)])
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_movements_of_every_kind_are_told_to_the_accounts_concerned():
     )
     story.tell(c.Asked(2, 1, 1), e.Released(2, 34, 1), e.Op(word(4)))
     story.tell(c.OpenBatch(), e.SettledPosition(3, 1, 501680, -5), e.Op(word(5)))
-    story.feed.on_batch(summary(1), [word(n) for n in range(1, 6)])
+    story.feed.take_batch(summary(1), [word(n) for n in range(1, 6)])
     assert [(m.kind, m.amount, m.index) for m in story.feed.movements(2, 10)] == [
         ("release", 34, 3),
         ("transfer", 9, 2),
@@ -197,7 +197,7 @@ def test_memory_of_what_is_over_is_bounded():
         story.fill(9, 2 + number % 2, maker, 1)
         story.tell(c.Deposited(2, number, 1), e.Credited(2, 1), e.Op(word(1000 + number)))
         story.words.append(word(1000 + number))
-        story.feed.on_batch(summary(number), story.words[-2:])
+        story.feed.take_batch(summary(number), story.words[-2:])
     feed = story.feed
     assert [f.number for f in feed.trades(1, 100)] == [20, 19, 18]
     assert [f.number for f in feed.fills(9, 100)] == [20, 19, 18]
@@ -276,3 +276,16 @@ def test_accounts_of_an_owner_are_listed_once_each():
     assert story.feed.accounts_of(owner) == [2, 4]
     assert story.feed.accounts_of(other) == [3]
     assert story.feed.accounts_of(bytes(20)) == []
+
+
+def test_batch_dated_anew_keeps_its_places_and_gets_its_new_header():
+    story = Story()
+    maker = story.rest(2, True)
+    story.fill(3, 2, maker, 10)
+    story.feed.take_batch(summary(1), story.words)
+    maker = story.rest(2, True)
+    story.fill(3, 2, maker, 10)
+    redated = BatchSummary(1, 2_000, 1, 1, 1, bytes(32), b"\1" * 32)
+    story.feed.take_batch(redated, story.words[:1])
+    assert story.feed.batches(10) == [redated]
+    assert [(f.batch, f.index) for f in story.feed.fills(2, 10)] == [(None, None), (1, 0)]

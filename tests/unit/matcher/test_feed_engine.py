@@ -42,7 +42,7 @@ class Pair:
         self.batches += 1
         ops = len(self.words)
         summary = BatchSummary(self.batches, 0, 1, 0, ops, bytes(32), bytes(32))
-        self.feed.on_batch(summary, [*self.words, bytes(31)])
+        self.feed.take_batch(summary, [*self.words, bytes(31)])
         self.words = []
 
     def check(self) -> None:

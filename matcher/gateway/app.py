@@ -1,0 +1,166 @@
+"""The application: routes, and what happens when something goes wrong."""
+
+from collections.abc import Sequence
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from matcher.eip712 import Domain
+from matcher.errors import Reject, WireError
+from matcher.feed import Feed
+from matcher.gateway.accounts import Accounts
+from matcher.gateway.batches import Batches
+from matcher.gateway.chain_view import ChainView
+from matcher.gateway.context import Context
+from matcher.gateway.faults import Refused
+from matcher.gateway.markets import Markets
+from matcher.gateway.status import Status
+from matcher.gateway.stream import MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES, Hub
+from matcher.gateway.trading import Trading
+from matcher.sequencer import Sequencer, Stopped
+from matcher.types import Windows
+
+log = structlog.get_logger(__name__)
+
+
+def make_app(
+    *,
+    sequencer: Sequencer,
+    feed: Feed,
+    domain: Domain,
+    windows: Windows,
+    chain: ChainView,
+    genesis: bytes,
+    origins: Sequence[str] = ("*",),
+    max_queued_messages: int = MAX_QUEUED_MESSAGES,
+    max_queued_bytes: int = MAX_QUEUED_BYTES,
+) -> Starlette:
+    """The gateway's ASGI application.
+
+    Parameters
+    ----------
+    sequencer : Sequencer
+        On the same event loop.
+    feed : Feed
+        Subscribed to the sequencer (commands and batches) before the journal was replayed.
+    domain : Domain
+        What traders sign for.
+    windows : Windows
+        Times of the deployment, handed on to wallets.
+    chain : ChainView
+    genesis : bytes
+        Header of batch 0, 192 bytes: proofs against it are asked for before any batch is final.
+    origins : sequence of str
+        Web pages that may call; there are no cookies, so that any may.
+    max_queued_messages, max_queued_bytes : int
+        How far a WebSocket reader may fall behind before it is closed.
+    """
+    context = Context(sequencer, feed, domain, windows, chain, genesis)
+    hub = Hub(feed, context.answers, max_queued_messages, max_queued_bytes)
+    return Starlette(
+        routes=_routes(context, hub),
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["content-type"],
+                max_age=86_400,
+            )
+        ],
+        exception_handlers={
+            Refused: _refused,
+            WireError: _malformed,
+            Stopped: _stopped,
+            HTTPException: _no_route,
+            Exception: _fault,
+        },
+    )
+
+
+def _routes(context: Context, hub: Hub) -> list[Route | WebSocketRoute]:
+    trading, markets, accounts = Trading(context), Markets(context), Accounts(context)
+    batches, status = Batches(context), Status(context)
+
+    async def stream(websocket: WebSocket) -> None:
+        await hub.serve(websocket)
+
+    posts = {
+        "/v1/orders": trading.place,
+        "/v1/orders/batch": trading.place_batch,
+        "/v1/orders/cancel": trading.cancel,
+        "/v1/orders/cancel-all": trading.cancel_all,
+        "/v1/orders/amend": trading.amend,
+        "/v1/withdrawals": trading.withdraw,
+        "/v1/transfers": trading.transfer,
+    }
+    gets = {
+        "/v1/health": status.health,
+        "/v1/status": status.status,
+        "/v1/domain": markets.domain,
+        "/v1/markets": markets.markets,
+        "/v1/instruments": markets.instruments,
+        "/v1/instruments/{symbol}": markets.instrument,
+        "/v1/book/{symbol}": markets.book,
+        "/v1/trades/{symbol}": markets.trades,
+        "/v1/accounts": accounts.accounts_of,
+        "/v1/accounts/{account}": accounts.account,
+        "/v1/accounts/{account}/slots": accounts.slots,
+        "/v1/accounts/{account}/orders": accounts.orders,
+        "/v1/accounts/{account}/orders/{id}": accounts.order,
+        "/v1/accounts/{account}/fills": accounts.fills,
+        "/v1/accounts/{account}/movements": accounts.movements,
+        "/v1/accounts/{account}/proof": batches.account_proof,
+        "/v1/fills/{fill}/proof": batches.fill_proof,
+        "/v1/batches": batches.batches,
+        "/v1/batches/{batch}": batches.batch,
+        "/v1/batches/{batch}/words": batches.words,
+        "/v1/batches/{batch}/orders": batches.orders,
+        "/v1/batches/{batch}/words/{index}/proof": batches.word_proof,
+    }
+    return [
+        *(Route(path, handler, methods=["POST"]) for path, handler in posts.items()),
+        *(Route(path, handler, methods=["GET"]) for path, handler in gets.items()),
+        WebSocketRoute("/v1/ws", stream),
+    ]
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return error.response()
+
+
+async def _malformed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, WireError)
+    return Refused.from_wire(error).response()
+
+
+async def _stopped(_: Request, error: Exception) -> Response:
+    return Refused(Reject.STOPPED, "exchange", str(error), "a node that runs").response()
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        refused = Refused(Reject.METHOD_NOT_ALLOWED, "method", request.method, allowed)
+    elif error.status_code == 404:
+        refused = Refused(Reject.ROUTE_UNKNOWN, "path", path[:120], "a path below /v1")
+    else:
+        refused = Refused(Reject.MALFORMED, "request", str(error.detail), "an HTTP request")
+    return refused.response()
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    log.error("request failed", path=request.url.path, exc_info=error)
+    return Refused(
+        Reject.INTERNAL, "request", type(error).__name__, "nothing else: this is a fault of ours"
+    ).response()

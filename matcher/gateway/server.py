@@ -1,0 +1,77 @@
+"""The gateway as a server, with a graceful end."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from matcher import wire
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn that leaves signals to whoever runs the process: the node has more to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class GatewayServer:
+    """Serves the application on the running event loop.
+
+    Parameters
+    ----------
+    app : Starlette
+        From `make_app`.
+    host : str
+    port : int
+        0 takes any free port; `port` tells which.
+    grace : int
+        Seconds that requests under way may take after `stop`.
+
+    Notes
+    -----
+    `stop` takes no new connections, lets requests under way be answered, closes WebSockets with
+    code 1012, and returns when all is quiet.
+    """
+
+    def __init__(self, app: Starlette, host: str = "127.0.0.1", port: int = 8000, grace: int = 5):
+        self._socket = socket.create_server((host, port))
+        self.host = host
+        self.port: int = self._socket.getsockname()[1]
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="websockets-sansio",
+                ws_max_size=wire.MAX_BODY,
+                ws_per_message_deflate=False,  # a message is encoded once for all its readers
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=grace,
+                timeout_keep_alive=30,
+                limit_concurrency=4_096,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """``http://host:port``."""
+        return f"http://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Take connections from now on; those that came since the constructor wait already."""
+        self._task = asyncio.create_task(self._server.serve([self._socket]))
+
+    async def stop(self) -> None:
+        """End gracefully."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._socket.close()

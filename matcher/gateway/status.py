@@ -1,0 +1,76 @@
+"""Requests about the node itself."""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from matcher.gateway.answers import Json, hexed
+from matcher.gateway.context import Context
+from matcher.gateway.requests import answer, query
+
+STATE_HASH_SECONDS: Final = 5.0  # the state's text is long; nobody needs its hash more often
+
+
+class Status:
+    """Health and status.
+
+    Parameters
+    ----------
+    context : Context
+    """
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._state: Json = {}
+        self._hashed_at = -STATE_HASH_SECONDS
+
+    async def health(self, request: Request) -> Response:
+        """``GET /v1/health``: the process answers."""
+        query(request)
+        return answer({"status": "ok"})
+
+    async def status(self, request: Request) -> Response:
+        """``GET /v1/status``."""
+        query(request)
+        context = self._context
+        number, time = context.chain.block()
+        newest = context.feed.batches(1)
+        closed = newest[0].id if newest else 0
+        head = context.chain.head()
+        windows = context.windows
+        return answer(
+            {
+                "time": str(context.engine.now),
+                "builtAt": str(context.engine.built_at),
+                "batchOpen": context.engine.batch_open,
+                "openOps": str(context.engine.batch_ops),
+                "halted": context.engine.halted,
+                "journalSequence": str(context.sequencer.sequence),
+                "state": self._state_hash(),
+                "closed": str(closed),
+                "head": str(head),
+                "final": str(context.chain.latest_final()),
+                "pending": str(max(0, closed - head)),
+                "block": {"number": str(number), "time": str(time)},
+                "windows": {
+                    "challenge": str(windows.challenge),
+                    "answer": str(windows.answer),
+                    "freeze": str(windows.freeze),
+                    "notice": str(windows.notice),
+                    "lag": str(windows.lag),
+                },
+            }
+        )
+
+    def _state_hash(self) -> Json:
+        """The hash of the state, with the journal sequence it belongs to; at most 5 s old."""
+        now = asyncio.get_running_loop().time()
+        if now - self._hashed_at >= STATE_HASH_SECONDS:
+            self._hashed_at = now
+            self._state = {
+                "journalSequence": str(self._context.sequencer.sequence),
+                "hash": hexed(self._context.engine.state_hash()),
+            }
+        return self._state

@@ -1,0 +1,243 @@
+"""Requests that change something: each is verified here, then handed to the sequencer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from matcher import wire
+from matcher.commands import (
+    AmendDown,
+    CancelAll,
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    TransferRequest,
+    WithdrawRequest,
+)
+from matcher.eip712 import MESSAGE_TYPES
+from matcher.errors import Reject
+from matcher.events import Duplicate, Event, OrderCanceled, Rejected, Trade
+from matcher.feed import ObeyedCancelAll
+from matcher.gateway.answers import Json, hexed
+from matcher.gateway.context import Context
+from matcher.gateway.faults import Refused
+from matcher.gateway.requests import answer, read_json
+from matcher.gateway.verify import Verified, verify, verify_order
+from matcher.types import CancelAllTerms, Order, Transfer, Withdrawal
+
+CANCEL_LIFE_MAX: Final = 600  # seconds a cancel, cancel-all or amend may live
+
+_NAMES: Final = {
+    kind: frozenset(name for _, name in message.fields) for kind, message in MESSAGE_TYPES.items()
+}
+
+
+class Trading:
+    """Orders, cancels, amends, withdrawals, transfers.
+
+    Parameters
+    ----------
+    context : Context
+    """
+
+    def __init__(self, context: Context):
+        self._context = context
+        # Cancel-alls under way: a second copy waits for the first one's answer.
+        self._canceling: dict[bytes, asyncio.Future[ObeyedCancelAll]] = {}
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    async def place(self, request: Request) -> Response:
+        """``POST /v1/orders``."""
+        asked = wire.order_request(await read_json(request))
+        signed = verify_order(self._context.domain, asked.order, asked.signature)
+        return answer(await self._place(PlaceOrder(signed, asked.self_trade), "order"))
+
+    async def place_batch(self, request: Request) -> Response:
+        """``POST /v1/orders/batch``: all are well-formed, or none is taken."""
+        asked = wire.order_requests(await read_json(request))
+        commands = [
+            PlaceOrder(
+                verify_order(
+                    self._context.domain, one.order, one.signature, f"orders[{place}].signature"
+                ),
+                one.self_trade,
+            )
+            for place, one in enumerate(asked)
+        ]
+        # Tasks start in the order in which they are made, so the orders enter in theirs.
+        results = await asyncio.gather(
+            *(
+                self._place_one(command, f"orders[{place}].")
+                for place, command in enumerate(commands)
+            )
+        )
+        return answer({"results": results})
+
+    async def _place_one(self, command: PlaceOrder, prefix: str) -> Json:
+        try:
+            return await self._place(command, "order")
+        except Refused as refused:
+            refused.field = prefix + refused.field
+            return refused.body()
+
+    async def _place(self, command: PlaceOrder, terms: str) -> Json:
+        events = await self._submit(command, terms, Order)
+        order = command.signed.order
+        duplicate = next((e for e in events if isinstance(e, Duplicate)), None)
+        most = None if duplicate else sum(isinstance(event, Trade) for event in events)
+        taken = self._context.feed.taker_fills(order.account, order.id, most)
+        return {
+            "order": self._order_after(order, duplicate),
+            "fills": [self._context.answers.fill(fill) for fill in taken],
+            "duplicate": duplicate is not None,
+        }
+
+    def _order_after(self, order: Order, duplicate: Duplicate | None) -> Json:
+        state = self._context.feed.order(order.account, order.id)
+        if state is not None:
+            return self._context.answers.order(state)
+        # An order that the feed has forgotten: the engine still knows what was filled of it.
+        if duplicate is None:
+            raise Refused(Reject.INTERNAL, "order", "accepted, but not in the feed", "its state")
+        filled = duplicate.filled
+        return {
+            **wire.terms(order),
+            "filled": str(filled),
+            "remaining": str(duplicate.remaining),
+            "status": "filled" if filled == order.quantity else "canceled",
+        }
+
+    async def cancel(self, request: Request) -> Response:
+        """``POST /v1/orders/cancel``."""
+        terms, signature = wire.signed(await read_json(request), "cancel", wire.cancel)
+        self._check_life(terms.expiry, "cancel.expiry")
+        verified = verify(self._context.domain, terms, signature)
+        command = CancelOrder(terms.account, terms.id, verified.signer)
+        await self._submit(command, "cancel", type(terms))
+        return answer({"order": self._order_state(terms.account, terms.id)})
+
+    async def amend(self, request: Request) -> Response:
+        """``POST /v1/orders/amend``."""
+        terms, signature = wire.signed(await read_json(request), "amend", wire.amend)
+        self._check_life(terms.expiry, "amend.expiry")
+        verified = verify(self._context.domain, terms, signature)
+        command = AmendDown(terms.account, terms.id, terms.quantity, verified.signer)
+        await self._submit(command, "amend", type(terms))
+        return answer({"order": self._order_state(terms.account, terms.id)})
+
+    def _order_state(self, account: int, order_id: int) -> Json:
+        state = self._context.feed.order(account, order_id)
+        if state is None:
+            raise Refused(Reject.INTERNAL, "order", "changed, but not in the feed", "its state")
+        return self._context.answers.order(state)
+
+    def _check_life(self, expiry: int, field: str) -> None:
+        now = self._context.feed.now
+        if expiry < now:
+            raise Refused(Reject.EXPIRED, field, str(expiry), f"{now} (now) or later")
+        if expiry > now + CANCEL_LIFE_MAX:
+            raise Refused(
+                Reject.OUT_OF_RANGE,
+                field,
+                str(expiry),
+                f"at most {now + CANCEL_LIFE_MAX}, {CANCEL_LIFE_MAX} seconds from now",
+            )
+
+    # --- cancel-all -------------------------------------------------------------------------------
+
+    async def cancel_all(self, request: Request) -> Response:
+        """``POST /v1/orders/cancel-all``: obeyed once per digest.
+
+        Obeyed twice, a copy that somebody kept would cancel orders placed after it. The digest is
+        looked up in the feed, which has it from the journal, so that a restart forgets nothing.
+        """
+        terms, signature = wire.signed(await read_json(request), "cancelAll", wire.cancel_all)
+        self._check_life(terms.expiry, "cancelAll.expiry")
+        verified = verify(self._context.domain, terms, signature)
+        obeyed = self._context.feed.obeyed_cancel_all(verified.digest)
+        duplicate = obeyed is not None
+        if obeyed is None and verified.digest in self._canceling:
+            obeyed = await asyncio.shield(self._canceling[verified.digest])
+            duplicate = True
+        if obeyed is None:
+            obeyed = await self._cancel_all_once(verified)
+        return answer(
+            {
+                "canceled": [
+                    {"id": str(order_id), "remaining": str(remaining)}
+                    for order_id, remaining in obeyed.canceled
+                ],
+                "duplicate": duplicate,
+            }
+        )
+
+    async def _cancel_all_once(self, verified: Verified[CancelAllTerms]) -> ObeyedCancelAll:
+        terms = verified.message
+        instrument = 0
+        if terms.instrument:
+            instrument = self._context.answers.require_instrument(
+                terms.instrument, "cancelAll.instrument"
+            )
+        future: asyncio.Future[ObeyedCancelAll] = asyncio.get_running_loop().create_future()
+        self._canceling[verified.digest] = future
+        command = CancelAll(
+            terms.account, instrument, verified.signer, verified.digest, terms.expiry
+        )
+        try:
+            events = await self._submit(command, "cancelAll", CancelAllTerms)
+        except BaseException as error:
+            future.set_exception(error)
+            future.exception()  # seen, also if no copy waits for it
+            raise
+        finally:
+            del self._canceling[verified.digest]
+        canceled = tuple((e.id, e.remaining) for e in events if isinstance(e, OrderCanceled))
+        obeyed = ObeyedCancelAll(terms.account, terms.expiry, canceled)
+        future.set_result(obeyed)
+        return obeyed
+
+    # --- money ------------------------------------------------------------------------------------
+
+    async def withdraw(self, request: Request) -> Response:
+        """``POST /v1/withdrawals``."""
+        terms, signature = wire.signed(await read_json(request), "withdrawal", wire.withdrawal)
+        verified = verify(self._context.domain, terms, signature)
+        command = WithdrawRequest(terms, verified.signature, verified.digest, verified.signer)
+        events = await self._submit(command, "withdrawal", Withdrawal)
+        return answer(self._moved("withdrawal", terms, verified.digest, events, terms.account))
+
+    async def transfer(self, request: Request) -> Response:
+        """``POST /v1/transfers``."""
+        terms, signature = wire.signed(await read_json(request), "transfer", wire.transfer)
+        verified = verify(self._context.domain, terms, signature)
+        command = TransferRequest(terms, verified.signature, verified.digest, verified.signer)
+        events = await self._submit(command, "transfer", Transfer)
+        return answer(self._moved("transfer", terms, verified.digest, events, terms.source))
+
+    def _moved(
+        self,
+        name: str,
+        terms: msgspec.Struct,
+        digest: bytes,
+        events: Sequence[Event],
+        account: int,
+    ) -> Json:
+        return {
+            name: wire.terms(terms) | {"digest": hexed(digest)},
+            "account": self._context.answers.account(account),
+            "duplicate": any(isinstance(event, Duplicate) for event in events),
+        }
+
+    # --- the door ---------------------------------------------------------------------------------
+
+    async def _submit(self, command: Command, terms: str, kind: type) -> Sequence[Event]:
+        """Hand a command to the sequencer; a reject becomes `Refused` with the sender's path."""
+        events = await self._context.sequencer.submit(command)
+        if events and isinstance(events[0], Rejected):
+            raise Refused.from_event(events[0], terms, _NAMES[kind])
+        return events
