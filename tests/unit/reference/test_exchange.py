@@ -259,6 +259,14 @@ def test_fees_are_paid_at_the_rates_of_the_batch(desk):
         desk.tell(c.Clock(NOW + 10), c.CloseBatch(), c.OpenBatch())
 
 
+def test_fees_told_before_are_not_told_again_over_newer_ones(desk):
+    old, new = c.FeesSet(1, 0, 0, 1, 0, NOW + 10), c.FeesSet(1, 1, 0, 2, 0, NOW + 5000)
+    desk.tell(old, new)
+    before = desk.exchange.state_text()
+    desk.tell(old)
+    assert desk.exchange.state_text() == before
+
+
 # --- cancel, amend -------------------------------------------------------------------------
 
 
