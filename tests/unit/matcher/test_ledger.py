@@ -1,0 +1,186 @@
+"""Ops that break the protocol are refused before anybody could commit them."""
+
+import pytest
+
+from matcher import commands as c
+from matcher import words
+from matcher.errors import ProtocolError
+from matcher.facts import Facts
+from matcher.leaf import Leaf
+from matcher.ledger import Ledger
+from tests.support.pit import (
+    CALL,
+    CAP,
+    EXPIRY,
+    HIGH_CALL,
+    PUT,
+    START,
+    STRIKE_VALUE,
+    TICK_VALUE,
+    WINDOWS,
+    owner_of,
+)
+
+MONEY = 1_000_000
+CLOSES = EXPIRY * 3600 - WINDOWS.lag
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    facts = Facts(WINDOWS.lag)
+    for fact in (
+        c.MarketListed(1, "BTC", TICK_VALUE, STRIKE_VALUE),
+        c.FeesSet(1, 3, -1, 3, -1, START),
+        c.ExpiryOpened(1, EXPIRY, CAP),
+        c.InstrumentListed(CALL, 1, 0, EXPIRY, 100),
+        c.InstrumentListed(PUT, 1, 1, EXPIRY, 100),
+        c.InstrumentListed(HIGH_CALL, 1, 0, EXPIRY, 120),
+    ):
+        facts.observe(fact)
+    for account in (2, 3, 4):
+        facts.observe(c.AccountOpened(account, owner_of(account)))
+        facts.observe(c.Deposited(account, MONEY, START))
+    made = Ledger(facts)
+    for account in (2, 3):
+        apply(made, words.Credit(account, MONEY))
+    made.end_chunk(START)
+    return made
+
+
+def apply(ledger: Ledger, op: words.Op, built_at: int = START) -> None:
+    ledger.apply(words.pack(op), built_at)
+
+
+def fill(**changed: int) -> words.Fill:
+    return words.Fill(0, 2, 3, CALL, 100, 2, 1, 1)._replace(**changed)
+
+
+@pytest.mark.parametrize(
+    ("op", "built_at", "what"),
+    [
+        (fill(taker=9), START, "account 9 was never opened"),
+        (fill(taker=0), START, "account 0 may not trade"),
+        (fill(taker=3), START, "one account"),
+        (fill(lots=0), START, "no lots"),
+        (fill(instrument=9), START, "instrument 9 is not listed"),
+        (fill(), CLOSES, f"closed at {CLOSES}"),
+        (fill(taker_order=1 << 44), START, "not below 2\\^44"),
+        (fill(tick=(1 << 32) - 1, lots=(1 << 32) - 1), START, "notional"),
+        (fill(tick=0, lots=1 << 31, instrument=PUT), START, "would hold"),
+        (words.Credit(2, 1), START, "credited 1000001 of 1000000"),
+        (words.Transfer(2, 2, 1, 1), START, "to itself"),
+        (words.Release(2, 0, 1), START, "served 0, asks 0"),
+        (words.Settle(2, 1, EXPIRY), START, "no price was fixed"),
+        (words.Settle(2, 9, EXPIRY), START, "no price was fixed"),
+        (words.RootHi(1), START, "a root stands"),
+    ],
+)
+def test_apply_op_that_breaks_the_protocol_raises_and_changes_nothing(
+    ledger: Ledger, op: words.Op, built_at: int, what: str
+) -> None:
+    if what == "would hold":
+        ledger.facts.listings.lines[PUT].contract.cap = 1 << 40
+    before = ledger.root
+    with pytest.raises(ProtocolError, match=what):
+        apply(ledger, op, built_at)
+    assert ledger.end_chunk(START) == before
+
+
+def test_apply_stale_order_raises(ledger: Ledger) -> None:
+    apply(ledger, fill(taker_order=4096 + 1))
+    with pytest.raises(ProtocolError, match="stale: generation 1"):
+        apply(ledger, fill(maker_order=2))
+
+
+def test_apply_order_filled_beyond_its_width_raises(ledger: Ledger) -> None:
+    apply(ledger, words.Withdraw(2, 1, 1))
+    with pytest.raises(ProtocolError, match="filled beyond"):
+        apply(ledger, fill())
+
+
+def test_apply_withdrawal_of_a_used_slot_raises(ledger: Ledger) -> None:
+    apply(ledger, fill())
+    for op in (words.Withdraw(2, 1, 1), words.Transfer(2, 3, 1, 1)):
+        with pytest.raises(ProtocolError, match="order 1 was used"):
+            apply(ledger, op)
+
+
+def test_apply_more_than_thirty_ops_raises(ledger: Ledger) -> None:
+    for _ in range(30):
+        apply(ledger, words.Nop())
+    with pytest.raises(ProtocolError, match="more than 30"):
+        apply(ledger, words.Nop())
+
+
+def test_apply_release_of_the_fee_account_beside_a_fill_raises(ledger: Ledger) -> None:
+    ledger.facts.observe(c.Asked(0, 1, START))
+    apply(ledger, fill())
+    with pytest.raises(ProtocolError, match="beside a FILL"):
+        apply(ledger, words.Release(0, 0, 1))
+    ledger.end_chunk(START)
+    apply(ledger, words.Release(0, 4, 1))
+    with pytest.raises(ProtocolError, match="after a RELEASE of account 0"):
+        apply(ledger, fill())
+
+
+def test_end_chunk_margin_broken_raises(ledger: Ledger) -> None:
+    # A sale of 2 lots for 1,000 each, worth at worst 2 * (1,000 - 300,000) of 1,000,000: good.
+    apply(ledger, fill())
+    ledger.end_chunk(START)
+    apply(ledger, fill(lots=2, maker_order=2))
+    with pytest.raises(ProtocolError, match="margin: account 3 is worth -19"):
+        ledger.end_chunk(START)
+
+
+def test_end_chunk_release_that_kept_something_raises(ledger: Ledger) -> None:
+    ledger.facts.observe(c.Asked(2, 1, START))
+    apply(ledger, words.Release(2, MONEY - 1, 1))
+    with pytest.raises(ProtocolError, match="RELEASE of account 2 kept 1 atoms back"):
+        ledger.end_chunk(START)
+
+
+def test_release_judged_after_a_price_was_fixed_counts_positions_at_it(ledger: Ledger) -> None:
+    apply(ledger, fill())
+    ledger.end_chunk(START)
+    ledger.facts.observe(c.Asked(2, 1, START))
+    ledger.facts.observe(c.PriceFixed(1, EXPIRY, 200_000, START + 50))
+    fork = ledger.fork(ledger.root)
+    paid = 2 * 1000 + 2 * 3
+    for at, one in ((START + 50, ledger), (START + 51, fork)):
+        apply(one, words.Release(2, MONEY - paid, 1), at)
+    ledger.end_chunk(START + 50)
+    with pytest.raises(ProtocolError, match="kept 200000 atoms back"):
+        fork.end_chunk(START + 51)
+
+
+def test_fork_from_an_old_root_repeats_what_followed(ledger: Ledger) -> None:
+    before = ledger.root
+    one = fill(lots=1)
+    ops = [one, one._replace(taker_order=4101), words.Withdraw(3, 10, 6), fill(instrument=PUT)]
+    back = one._replace(taker=3, maker=2, maker_order=4101)
+    for op in ops:
+        apply(ledger, op)
+    middle = ledger.end_chunk(START)
+    apply(ledger, back)
+    after = ledger.end_chunk(START)
+    fork = ledger.fork(before)
+    for op in ops:
+        apply(fork, op)
+    assert fork.end_chunk(START) == middle
+    fork = ledger.fork(middle)
+    apply(fork, back)
+    assert fork.end_chunk(START) == after
+    assert ledger.root == after
+
+
+def test_leaf_words_read_back_give_the_leaf() -> None:
+    leaf = Leaf()
+    leaf.cash, leaf.exited, leaf.credited, leaf.served = -5, 1 << 63, 1 << 55, 77
+    leaf.positions = {7: -(1 << 39), 3: (1 << 39) - 1, 9: 1, 1: 2, 5: -1}
+    leaf.slots_root = b"\5" * 32
+    data = leaf.words()
+    assert len(data) == 4 * 32
+    twin = Leaf.from_words(data)
+    assert twin.words() == data
+    assert twin.positions == leaf.positions
+    assert (twin.cash, twin.exited, twin.credited, twin.served) == (-5, 1 << 63, 1 << 55, 77)
