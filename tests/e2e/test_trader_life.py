@@ -102,6 +102,7 @@ def test_life_deposit_trade_settle_withdraw_empties_the_vault(
 
     # The option settles at 130: each call pays 30. Then everybody withdraws everything.
     venue.learn(exchange.settle(130 * TOKENS))
+    exchange.chain.travel(1)  # a price counts in batches opened after it was fixed
     venue.open_batch()
     amounts = {
         maker: 1000 * TOKENS + 3 * 10 * TOKENS - 3 * FEE["maker"] - 3 * 30 * TOKENS,
