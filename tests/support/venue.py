@@ -38,6 +38,7 @@ class Venue:
         self.ids: dict[int, int] = {}
         context = exchange.context
         self._clock()
+        self.tell(commands.AccountOpened(0, address(exchange.deployment.fee_owner)))
         for market in context.markets.values():
             fees = context.fees[market.index]
             self.tell(
