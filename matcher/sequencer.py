@@ -365,16 +365,17 @@ class Replay:
 
     def _compare(self, batch: Batch) -> None:
         archive = self._sequencer.archive
-        if batch.id not in archive:
-            archive.write(batch)
-        elif archive.read(batch.id) == batch:
+        published = archive.read(batch.id) if batch.id in archive else None
+        if published == batch:
             self._differing.pop(batch.id, None)
-        else:
+        elif published is not None and published.words == batch.words:
             self._differing[batch.id] = batch
+        else:
+            archive.write(batch)  # raises if it is another one: it says what differs
 
     def _settle(self) -> None:
         for batch_id, batch in sorted(self._differing.items()):
             if batch_id in self._redated:  # killed before the new header was published
                 self._sequencer.archive.replace(batch)
             else:
-                self._sequencer.archive.write(batch)  # raises: it says what differs
+                self._sequencer.archive.write(batch)  # raises likewise
