@@ -235,16 +235,24 @@ class Exchange:
     def commit(
         self, *chunks: Sequence[Op], built_at: int | None = None, extra: bytes = ZERO
     ) -> Batch:
-        """Apply chunks of ops to the reference state and commit them as one honest batch."""
+        """Apply chunks of ops to the reference state and commit them as one honest batch.
+
+        Raises
+        ------
+        InvalidOp, MarginBroken
+            Of the reference model; nothing was committed, and the state is as before.
+        """
         built = self.chain.now - 1 if built_at is None else built_at
         self.context.built_at = built
+        after = copy_state(self.state)
         words: list[int] = []
         for ops in chunks:
-            before = copy_state(self.state)
-            root = self.state.apply_ops(ops, self.context)
-            words += pack_chunk(ops, root)
+            before = copy_state(after)
+            words += pack_chunk(ops, after.apply_ops(ops, self.context))
             before.apply_chunk(words[-32:], self.context)  # margin too
-        return self._commit(words, self.state, built, extra)
+        batch = self._commit(words, after, built, extra)
+        self.state = after
+        return batch
 
     def credit(self, *indices: int) -> Batch:
         """Commit what is deposited and not credited of these accounts."""
