@@ -1,7 +1,7 @@
 """Drawings for the report: SVG text, colored by the page's style sheet so that both themes fit.
 
-Coordinates are pixels of the drawing's own view box; colors are class names. Every mark has a title,
-which browsers show as a tooltip.
+Coordinates are pixels of the drawing's own view box; colors are class names. Every mark has a
+title, which browsers show as a tooltip.
 """
 
 from collections.abc import Iterable, Sequence
@@ -256,14 +256,15 @@ def money(deposited: int, claimed: int, parts: Sequence[tuple[str, int, str]]) -
     if not deposited:
         return ""
     width, x = 888.0, 16.0
-    out = [
+    head = (
         f'<svg viewBox="0 0 920 150" role="img" aria-label="Where the money went">'
         f'<text class="axis" x="16" y="14">in</text>'
         f'<rect class="in" x="16" y="20" width="{width}" height="34" rx="4"><title>deposited '
         f'{dollars(deposited)}</title></rect><text class="inside" x="28" y="42">deposited '
         f"{short_dollars(deposited)}</text>"
         f'<text class="axis" x="16" y="80">now</text>'
-    ]
+    )
+    out = [head]
     for label, atoms, name in (("claimed", claimed, "out"), *parts):
         share = width * atoms / deposited
         if atoms <= 0:
