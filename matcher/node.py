@@ -1,0 +1,461 @@
+"""The running exchange: wires every stage, starts them in order, and ends them in order.
+
+::
+
+    chain -> Follower -> commands -.
+                                    >- Sequencer -> Journal -> Engine -> Batcher -> Archive
+    wallets -> gateway -> commands -'                 |                               |
+                 ^----------- Feed <------------------'        chain <- Committer <---'
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import structlog
+from eth_account.signers.local import LocalAccount
+from web3 import HTTPProvider, Web3
+from web3.exceptions import BlockNotFound, Web3RPCError
+
+from matcher import commands as c
+from matcher.archive import Archive
+from matcher.batch import genesis
+from matcher.batcher import Batcher
+from matcher.chain import faults
+from matcher.chain.committer import Committer, Stage
+from matcher.chain.deployment import Deployment
+from matcher.chain.fees import GWEI, FeePolicy
+from matcher.chain.follower import MAX_CONFIRMATIONS, Follower
+from matcher.eip712 import Domain, keccak
+from matcher.engine import Engine
+from matcher.errors import ChainError, QuoinError
+from matcher.feed import Feed
+from matcher.gateway.app import make_app
+from matcher.gateway.chain_view import BatchPlace, BatchStage
+from matcher.gateway.server import GatewayServer
+from matcher.journal import Identity, Journal
+from matcher.redate import RedateError
+from matcher.sequencer import Policy, Sequencer
+from matcher.settings import Settings, configure_logging, load_operator
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+RPC_TIMEOUT: Final = 20  # seconds
+# Errors of the connection or of a node that lags behind its peers: to be tried again.
+PASSING: Final = (OSError, BlockNotFound, Web3RPCError)
+MAX_PAUSE: Final = 10.0  # seconds between two tries
+KEPT_FINAL: Final = 1_000  # batches below the newest final one that proofs are still made for
+
+
+class NodeStopped(QuoinError):
+    """A task of the node ended though nobody asked it to."""
+
+
+class _View:
+    """The follower's knowledge as the gateway's `ChainView`."""
+
+    def __init__(self, follower: Follower):
+        self._follower = follower
+
+    def head(self) -> int:
+        return self._follower.batches.head
+
+    def latest_final(self) -> int:
+        return self._follower.batches.latest_final(self._follower.time)
+
+    def place(self, batch_id: int) -> BatchPlace:
+        batches = self._follower.batches
+        if batch_id == 0:
+            return BatchPlace(BatchStage.FINAL)
+        found = batches.get(batch_id)
+        if found is None:
+            reverted = batches.was_reverted(batch_id)
+            return BatchPlace(BatchStage.REVERTED if reverted else BatchStage.CLOSED)
+        final_at = batches.final_at(found)
+        return BatchPlace(
+            stage=BatchStage.FINAL if final_at <= self._follower.time else BatchStage.COMMITTED,
+            committed_at=found.committed_at,
+            final_at=final_at,
+            confirmations=self._follower.height - found.block + 1,
+            transaction=found.transaction,
+        )
+
+    def block(self) -> tuple[int, int]:
+        told = self._follower.told
+        return (told.number, told.time) if told else (0, 0)
+
+
+class Node:
+    """One exchange.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Notes
+    -----
+    Started in the order: chain, journal, facts of the chain, committer, gateway; ended the other
+    way round, so that whatever was taken is answered.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.url = ""
+        self._ending = asyncio.Event()
+        self._told: c.ChainBlock | None = None  # the last in the journal
+        self._time = 0  # seconds, up to which every fact was told
+        self._halted_here = False
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until `stop` or a signal.
+
+        Raises
+        ------
+        QuoinError
+            Why the node could not start, or which task ended and why.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signal, number)
+        deployment = await asyncio.to_thread(self._find_deployment)
+        self._wire(deployment)
+        try:
+            await self._replay()
+            self._follower = Follower(self._w3, deployment, self.settings.confirmations, self._told)
+            await self._catch_up()
+            if not self._ending.is_set():
+                await self._run_tasks(deployment)
+        finally:
+            await self._sequencer.stop()
+            log.info("node ended", commands=self._sequencer.sequence)
+
+    def stop(self) -> None:
+        """End in order."""
+        self._ending.set()
+
+    def _signal(self, number: signal.Signals) -> None:
+        log.info("signal", name=number.name)
+        self.stop()
+
+    def _find_deployment(self) -> Deployment:
+        provider = HTTPProvider(self.settings.rpc, request_kwargs={"timeout": RPC_TIMEOUT})
+        self._w3 = Web3(provider)
+        try:
+            deployment = Deployment.load(self._w3, self.settings.deployment)
+        except OSError as error:
+            raise ChainError(f"{self.settings.rpc}: no answer: {error}") from error
+        log.info(
+            "deployment found",
+            chain_id=deployment.chain_id,
+            registry=deployment.registry.address,
+            vault=deployment.vault.address,
+        )
+        return deployment
+
+    def _wire(self, deployment: Deployment) -> None:
+        """Make every stage that needs no chain."""
+        data = self.settings.data
+        self._genesis = first = genesis(deployment.genesis_built_at)
+        registry = bytes.fromhex(deployment.registry.address[2:])
+        self._archive = Archive(data / "batches")
+        self._domain = Domain(deployment.chain_id, registry)
+        self._feed = Feed()
+        self._engine = Engine(deployment.windows)
+        self._batcher = Batcher(first, deployment.windows, operator=0)  # until the chain names one
+        self._journal = Journal(
+            data / "journal", Identity(deployment.chain_id, registry, keccak(first))
+        )
+        self._sequencer = Sequencer(
+            self._journal,
+            self._engine,
+            self._batcher,
+            self._archive,
+            clock=lambda: self._time,
+            policy=self.settings.batches,
+        )
+        self._sequencer.subscribe(self._feed.on_events)
+        self._sequencer.subscribe(self._note_block)
+        self._sequencer.subscribe_batches(self._feed.on_batch)
+
+    def _note_block(self, _sequence: int, command: c.Command, *_: object) -> None:
+        if isinstance(command, c.ChainBlock):
+            self._told = command
+
+    async def _replay(self) -> None:
+        began = time.perf_counter()
+        await self._sequencer.start()
+        log.info(
+            "journal replayed",
+            commands=self._sequencer.sequence,
+            milliseconds=round(1000 * (time.perf_counter() - began)),
+            batches=self._batcher.head.id,
+            block=self._told.number if self._told else None,
+            state="0x" + self._engine.state_hash().hex(),
+        )
+
+    async def _run_tasks(self, deployment: Deployment) -> None:
+        """Let wallets in, and run until something ends."""
+        server = self._serve(deployment)
+        tasks: dict[str, asyncio.Task[None]] = {}
+
+        def begin(name: str, work: Coroutine[Any, Any, None]) -> None:
+            tasks[name] = asyncio.create_task(work, name=name)
+
+        begin("sequencer", self._sequencer.wait())
+        begin("follower", self._repeat(self._follow))
+        if self.settings.operator is not None:
+            begin("committer", self._commit_all(self._committer(deployment)))
+        await server.start()
+        begin("gateway", server.wait())
+        self.url = server.url
+        log.info("node ready", url=server.url, state="0x" + self._engine.state_hash().hex())
+        stop = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait([stop, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked = self._ending.is_set()
+            ended = [] if asked else [name for name, task in tasks.items() if task.done()]
+            self._ending.set()
+            await server.stop()
+            tasks.pop("sequencer").cancel()  # it ends last
+            await asyncio.gather(stop, *tasks.values(), return_exceptions=True)
+        self._judge(ended, tasks)
+
+    def _judge(self, ended: list[str], tasks: dict[str, "asyncio.Task[None]"]) -> None:
+        """Raise for the first task that ended by itself, or failed while the node ended."""
+        failed = [
+            (name, task.exception())
+            for name, task in tasks.items()
+            if not task.cancelled() and task.exception() is not None
+        ]
+        if self._sequencer.failure is not None:
+            failed.insert(0, ("sequencer", self._sequencer.failure))
+        for name, error in failed:
+            raise NodeStopped(f"{name}: {type(error).__name__}: {error}") from error
+        if ended:
+            raise NodeStopped(f"{ended[0]}: ended")
+
+    def _serve(self, deployment: Deployment) -> GatewayServer:
+        app = make_app(
+            sequencer=self._sequencer,
+            feed=self._feed,
+            domain=self._domain,
+            windows=deployment.windows,
+            chain=_View(self._follower),
+            genesis=self._genesis,
+            origins=self.settings.origins,
+        )
+        return GatewayServer(app, self.settings.host, self.settings.port)
+
+    def _committer(self, deployment: Deployment) -> Committer:
+        assert self.settings.operator is not None
+        log.info("committing", operator=self.settings.operator.address)
+        return Committer(
+            self._w3,
+            deployment,
+            self._archive,
+            self.settings.operator,
+            lambda: self._follower.told,
+            self.settings.confirmations,
+            self.settings.fees,
+        )
+
+    # --- following ----------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Tell everything that happened while the node was down."""
+        while not (self._ending.is_set() or self._follower.caught_up):
+            await self._try(self._follow)
+            if not self._follower.caught_up:
+                await self._pause(0)
+
+    async def _follow(self) -> None:
+        """Tell the next facts, then the time."""
+        commands = await asyncio.to_thread(self._follower.poll)
+        if self._halted_here:
+            commands = [command for command in commands if not isinstance(command, c.Resumed)]
+        # In one group: `submit` queues in the order of the calls, and they share a sync.
+        await asyncio.gather(*map(self._sequencer.submit, commands))
+        self._time = max(self._time, await asyncio.to_thread(self._follower.exchange_time))
+        await self._sequencer.tick()
+        final = self._follower.batches.latest_final(self._follower.time)
+        self._batcher.forget(final - KEPT_FINAL)
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take steps until the node ends."""
+        while not self._ending.is_set():
+            await self._try(step)
+            await self._pause(self.settings.poll)
+
+    async def _try(self, step: Callable[[], Awaitable[T]]) -> T | None:
+        """One step; if the chain does not answer, again after a while. None if the node ends."""
+        pause = self.settings.poll
+        while not self._ending.is_set():
+            try:
+                return await step()
+            except PASSING as error:
+                log.warning("the chain does not answer", error=str(error)[:200], again_in=pause)
+            await self._pause(pause)
+            pause = min(2 * pause, MAX_PAUSE)
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not for longer than the node runs."""
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except TimeoutError:
+            return
+
+    # --- committing ---------------------------------------------------------------------------
+
+    async def _commit_all(self, committer: Committer) -> None:
+        """Commit until the node ends, or no batch will be taken any more."""
+        said = ""
+        while not self._ending.is_set():
+            try:
+                progress = await self._try(lambda: asyncio.to_thread(committer.step))
+            except (faults.BatchTooOld, faults.NotCurrentOperator) as fault:
+                said = self._say(fault, said)
+                if _redatable(fault) and not await self._redate(fault):
+                    break
+            except (faults.ExchangeFrozen, faults.BatchWasReverted) as fault:
+                self._say(fault, said)
+                break
+            except faults.CommitFault as fault:
+                if fault.fatal:
+                    raise
+                said = self._say(fault, said)
+            else:
+                said = ""
+                if progress is not None and progress.stage in (Stage.SENT, Stage.REPLACED):
+                    continue
+            await self._pause(self.settings.poll)
+        await self._ending.wait()
+
+    def _say(self, fault: faults.CommitFault, said: str) -> str:
+        """Log a fault once, not at every step."""
+        text = type(fault).__name__
+        if text != said:
+            log.error("cannot commit", fault=text, reason=str(fault), fatal=fault.fatal)
+        return text
+
+    async def _redate(self, fault: faults.BatchTooOld | faults.NotCurrentOperator) -> bool:
+        """Give the batches that are not on the chain the exchange's time; False if they cannot."""
+        try:
+            batches = await self._sequencer.redate(fault.batch, self._engine.now)
+        except RedateError as error:
+            self._halted_here = True
+            reason = f"batch {fault.batch} can be neither committed nor redated"
+            log.error("trading halted", reason=reason, error=str(error))
+            await self._sequencer.submit(c.Halted(reason))
+            return False
+        if batches:
+            log.warning(
+                "batches redated",
+                first=batches[0].id,
+                last=batches[-1].id,
+                built_at=batches[0].built_at,
+            )
+        return True
+
+
+def _redatable(fault: faults.BatchTooOld | faults.NotCurrentOperator) -> bool:
+    """Whether another header would do: ours is the current operator, under another index."""
+    return not isinstance(fault, faults.NotCurrentOperator) or fault.is_current
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+@click.command(context_settings={"show_default": True, "auto_envvar_prefix": "QUOIN"})
+@click.option("--rpc", required=True, help="URL of an Ethereum node.")
+@click.option(
+    "--deployment",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Deployment file; by default deployments/<chain id>.json.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Directory of the journal and of the published batches; made if it is not there.",
+)
+@click.option(
+    "--keystore",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keystore file of the operator's key, opened by QUOIN_KEYSTORE_PASSWORD. Without it the"
+    " key is read from QUOIN_OPERATOR_KEY; without both nothing is committed.",
+)
+@click.option("--host", default="127.0.0.1", help="Address that the gateway listens at.")
+@click.option("--port", default=8000, type=click.IntRange(0, 65_535), help="0 takes a free one.")
+@click.option(
+    "--origin", "origins", multiple=True, default=("*",), help="Web page that may call the gateway."
+)
+@click.option(
+    "--confirmations",
+    default=1,
+    type=click.IntRange(1, MAX_CONFIRMATIONS),
+    help="Blocks from one on, itself included, until it counts.",
+)
+@click.option(
+    "--batch-age",
+    default=Policy().max_age,
+    type=click.IntRange(1),
+    help="Seconds after which a batch is closed.",
+)
+@click.option(
+    "--batch-ops",
+    default=Policy().max_ops,
+    type=click.IntRange(1),
+    help="Ops after which a batch is closed.",
+)
+@click.option(
+    "--max-fee",
+    default=500,
+    type=click.IntRange(1),
+    help="Most gwei per gas that a commit may pay.",
+)
+@click.option(
+    "--poll", default=0.5, type=click.FloatRange(0.01), help="Seconds between looks at the chain."
+)
+@click.option(
+    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
+)
+@click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
+def cli(log_level: str, log_json: bool, keystore: Path | None, **options: Any) -> None:
+    """Run an exchange: follow the chain, match orders, commit batches, serve wallets."""
+    configure_logging(log_level, log_json)
+    try:
+        settings = _settings(load_operator(keystore), **options)
+        asyncio.run(_run(settings))
+    except QuoinError as error:
+        log.error("node failed", reason=str(error), kind=type(error).__name__)
+        sys.exit(1)
+
+
+async def _run(settings: Settings) -> None:
+    await Node(settings).run()
+
+
+def _settings(operator: LocalAccount | None, **options: Any) -> Settings:
+    """Options as settings."""
+    age, ops, max_fee = (options.pop(name) for name in ("batch_age", "batch_ops", "max_fee"))
+    return Settings(
+        operator=operator,
+        batches=Policy(max_age=age, max_ops=ops),
+        fees=FeePolicy(cap=max_fee * GWEI),
+        **options,
+    )
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,125 @@
+"""What a node is told when it is started."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from matcher.chain.fees import FeePolicy
+from matcher.errors import QuoinError
+from matcher.sequencer import Policy
+
+KEY_VARIABLE: Final = "QUOIN_OPERATOR_KEY"
+PASSWORD_VARIABLE: Final = "QUOIN_KEYSTORE_PASSWORD"
+
+
+class SettingsError(QuoinError):
+    """A setting that the node cannot start with."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that shapes a node beside the chain itself.
+
+    Attributes
+    ----------
+    rpc : str
+        URL of an Ethereum node.
+    data : Path
+        Holds the journal and the archive.
+    deployment : Path, optional
+        By default ``deployments/<chain id>.json`` of this checkout.
+    host, port
+        Of the gateway; port 0 takes any free one.
+    confirmations : int
+        A block counts once so many stand from it on, itself included.
+    operator : LocalAccount, optional
+        Commits batches. Without it they are only built and published.
+    batches : Policy
+    fees : FeePolicy
+    poll : float
+        Seconds of the wall clock between two looks at the chain.
+    origins : tuple of str
+        Web pages that may call the gateway.
+    """
+
+    rpc: str
+    data: Path
+    deployment: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    confirmations: int = 1
+    operator: LocalAccount | None = None
+    batches: Policy = Policy()
+    fees: FeePolicy = FeePolicy()
+    poll: float = 0.5
+    origins: tuple[str, ...] = ("*",)
+
+
+def load_operator(keystore: Path | None) -> LocalAccount | None:
+    """The operator's account: of a keystore file, else of the environment; None without both.
+
+    A key is never taken from the command line, where other users of the machine could read it.
+
+    Raises
+    ------
+    SettingsError
+        Without saying anything of the key.
+    """
+    if keystore is not None:
+        return _from_keystore(keystore)
+    key = os.environ.get(KEY_VARIABLE)
+    if not key:
+        return None
+    try:
+        return _account(key)
+    except Exception:
+        raise SettingsError(
+            f"{KEY_VARIABLE}: found no private key, allowed 32 bytes in hex"
+        ) from None
+
+
+def _from_keystore(path: Path) -> LocalAccount:
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is None:
+        raise SettingsError(f"{PASSWORD_VARIABLE}: not set; it opens {path}")
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        return _account(Account.decrypt(content, password))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except Exception:
+        raise SettingsError(f"{path}: no keystore file that {PASSWORD_VARIABLE} opens") from None
+
+
+def _account(key: Any) -> LocalAccount:
+    account: LocalAccount = Account.from_key(key)
+    return account
+
+
+def configure_logging(level: str, as_json: bool) -> None:
+    """Log to standard error: lines for people, or JSON, one object per line."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if as_json:
+        shared.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
