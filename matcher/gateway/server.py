@@ -69,6 +69,11 @@ class GatewayServer:
         """Take connections from now on; those that came since the constructor wait already."""
         self._task = asyncio.create_task(self._server.serve([self._socket]))
 
+    async def wait(self) -> None:
+        """Return when the server has ended; raise why, if it failed."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
     async def stop(self) -> None:
         """End gracefully."""
         self._server.should_exit = True
