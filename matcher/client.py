@@ -19,7 +19,6 @@ from typing import Any, Final, Self
 import httpx
 import msgspec
 from eth_account import Account
-from eth_account.messages import encode_typed_data
 
 from matcher import wire
 from matcher.client_errors import (
@@ -58,6 +57,7 @@ Answer = dict[str, Any]
 
 ORDER_LIFE: Final = 3600  # seconds, of an order whose expiry is not named
 CANCEL_LIFE: Final = 300  # seconds, of a cancel, cancel-all or amend; 600 at most
+ID_TRIES: Final = 16  # of an order whose id we choose, when others with the account take it
 TRIES: Final = 3  # of one request, when the connection breaks or the node is busy
 _TIME_IS_FRESH: Final = 10.0  # seconds
 
@@ -218,8 +218,9 @@ class Client:
         """Sign a message as a wallet does (EIP-712), 65 bytes in hex."""
         if self._signer is None:
             raise ClientError("this client has no private key")
-        encoded = encode_typed_data(full_message=self.domain.typed_data(message))
-        return "0x" + bytes(self._signer.sign_message(encoded).signature).hex()
+        # The digest is that of `encode_typed_data`, computed three times as fast.
+        signed = self._signer.unsafe_sign_hash(self.domain.digest(message))
+        return "0x" + bytes(signed.signature).hex()
 
     # --- orders -----------------------------------------------------------------------------------
 
@@ -273,7 +274,7 @@ class Client:
         RequestRefused
         """
         chosen = order_id is None
-        for attempt in range(TRIES):
+        for attempt in range(ID_TRIES):
             number = self._take_id() if order_id is None else order_id
             order = Order(
                 account=self.account,
@@ -287,28 +288,29 @@ class Client:
             )
             still_open = True  # as long as nobody has said otherwise
             try:
-                answer = self.send_order(order, self.sign(order), self_trade)
+                answer, resent = self._send_order(order, self.sign(order), self_trade)
                 still_open = answer["order"]["status"] == "open"
+                if not (chosen and answer["duplicate"] and not resent):
+                    return answer
+                # The very same order of another program with this account: it is not ours.
+                self._forget_ids()
             except RequestRefused as refused:
                 still_open = False
                 if not self._may_try_again(refused, attempt, chosen, expiry is None):
                     raise
-            else:
-                return answer
             finally:
                 self._answered(number, still_open)
-        raise AssertionError("the last attempt returns or raises")
+        raise ClientError(f"{ID_TRIES} order ids in a row were taken by others")
 
     def _may_try_again(
         self, refused: RequestRefused, attempt: int, chose_id: bool, chose_expiry: bool
     ) -> bool:
         """Whether the refusal is about something that we chose ourselves and can choose better."""
-        if attempt == TRIES - 1:
-            return False
         if chose_id and refused.code in (Reject.STALE_ID, Reject.SLOT_BUSY, Reject.ID_USED):
-            with self._lock:
-                self._ids.forget()
-            return True
+            self._forget_ids()
+            return attempt < ID_TRIES - 1
+        if chose_expiry and attempt >= TRIES - 1:
+            return False
         if chose_expiry and refused.code in (Reject.EXPIRED, Reject.OUT_OF_RANGE):
             stale = refused.field.endswith("expiry") and self._clock is not None
             self._clock = None
@@ -317,10 +319,12 @@ class Client:
 
     def send_order(self, order: Order, signature: str, self_trade: str = "cancelNewest") -> Answer:
         """Send an order that is signed already; sent twice it is accepted once."""
-        return self._post(
-            "/orders",
-            {"order": wire.terms(order), "signature": signature, "selfTrade": self_trade},
-        )
+        return self._send_order(order, signature, self_trade)[0]
+
+    def _send_order(self, order: Order, signature: str, self_trade: str) -> tuple[Answer, bool]:
+        """The answer, and whether the order may have arrived before an earlier try broke off."""
+        body = {"order": wire.terms(order), "signature": signature, "selfTrade": self_trade}
+        return self._request("POST", "/orders", **_json(body))
 
     def place_many(self, orders: list[Order]) -> list[Answer]:
         """Sign several orders and send them in one request, at most `wire.MAX_ORDERS`.
@@ -343,6 +347,10 @@ class Client:
             if self._ids.outdated:
                 self._ids.load(self.get(f"/accounts/{self.account}/slots")["slots"])
             return self._ids.take()
+
+    def _forget_ids(self) -> None:
+        with self._lock:
+            self._ids.forget()
 
     def _answered(self, order_id: int, still_open: bool) -> None:
         with self._lock:
@@ -477,27 +485,25 @@ class Client:
 
     def get(self, route: str, **query: Any) -> Answer:
         """GET below ``/v1``; the answer's JSON."""
-        return self._request("GET", route, params=query)
+        return self._request("GET", route, params=query)[0]
 
     def _post(self, route: str, body: Mapping[str, Any]) -> Answer:
-        return self._request(
-            "POST",
-            route,
-            content=msgspec.json.encode(body),
-            headers={"content-type": "application/json"},
-        )
+        return self._request("POST", route, **_json(body))[0]
 
-    def _request(self, method: str, route: str, **options: Any) -> Answer:
+    def _request(self, method: str, route: str, **options: Any) -> tuple[Answer, bool]:
+        """The answer, and whether an earlier try broke off without one."""
+        broken = False
         for attempt in range(TRIES):
             try:
                 response = self._http.request(method, route, **options)
             except httpx.TransportError:
                 if attempt == TRIES - 1:
                     raise
+                broken = True
                 continue
             if response.is_success:
                 answer: Answer = msgspec.json.decode(response.content)
-                return answer
+                return answer, broken
             refused = refusal(response)
             if refused.code not in (Reject.BUSY, Reject.DURING_BATCH) or attempt == TRIES - 1:
                 raise refused
@@ -509,3 +515,11 @@ class Client:
         ``("account", index)``.
         """
         return Stream(self.url, channels)
+
+
+def _json(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON body as httpx takes it."""
+    return {
+        "content": msgspec.json.encode(body),
+        "headers": {"content-type": "application/json"},
+    }

@@ -64,7 +64,7 @@ def make_app(
     """
     context = Context(sequencer, feed, domain, windows, chain, genesis)
     hub = Hub(feed, context.answers, max_queued_messages, max_queued_bytes)
-    return Starlette(
+    app = Starlette(
         routes=_routes(context, hub),
         middleware=[
             Middleware(
@@ -83,6 +83,8 @@ def make_app(
             Exception: _fault,
         },
     )
+    app.router.redirect_slashes = False  # a path has one spelling
+    return app
 
 
 def _routes(context: Context, hub: Hub) -> list[Route | WebSocketRoute]:

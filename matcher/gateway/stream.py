@@ -300,6 +300,8 @@ class Hub:
                 connection.put(_text({"type": "error"} | refused.body()))
             else:
                 self.handle(connection, text)
+            # A burst of messages arrives at once; others, and the answers, get their turn between.
+            await asyncio.sleep(0)
 
 
 async def _write(websocket: WebSocket, connection: Connection) -> None:

@@ -1,7 +1,9 @@
 """The way in for wallets, from end to end: real signatures, HTTP, WebSocket, journal, engine."""
 
 import random
+import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -10,14 +12,19 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak as eth_keccak
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from matcher import commands as c
 from matcher import wire
-from matcher.client import BookMirror, Client, ProofInvalid, RequestRefused
+from matcher.client import BookMirror, Client, ProofInvalid, RequestRefused, StreamBroken
 from matcher.eip712 import CURVE_ORDER, Domain, keccak
 from matcher.errors import Reject
-from matcher.gateway import BatchStage
+from matcher.gateway import BatchStage, requests
+from matcher.gateway.answers import Answers
+from matcher.gateway.stream import Connection
 from matcher.proofs import header_hash, verify_account_proof, verify_word_proof
+from matcher.sequencer import Policy
 from matcher.types import AmendTerms, CancelAllTerms, CancelTerms, Order, OrderFlag, Withdrawal
 from tests.support.gateway import (
     ACCOUNTS,
@@ -32,9 +39,11 @@ from tests.support.gateway import (
     TICK_VALUE,
     TRADERS,
     Exchange,
+    raw_address,
 )
 
 PRICE = 5_000_000
+HTTP = httpx.Client(timeout=20)  # made once: making one takes longer than the request
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ def body_of(order: Order, signature: str | None = None) -> dict:
 def post(exchange: Exchange, route: str, body) -> httpx.Response:
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     headers = {"content-type": "application/json"}
-    return httpx.post(f"{exchange.url}/v1{route}", content=content, headers=headers)
+    return HTTP.post(f"{exchange.url}/v1{route}", content=content, headers=headers)
 
 
 def refusal(response: httpx.Response, code: Reject, status: int, field: str) -> dict:
@@ -410,7 +419,7 @@ def test_order_that_is_bad_gets_its_reject_and_the_exchange_goes_on(busy, case):
     refusal(response, code, status, field)
     assert response.headers["content-type"] == "application/json"
     assert busy.state_hash() == before
-    assert httpx.get(busy.url + "/v1/health").json() == {"status": "ok"}
+    assert HTTP.get(busy.url + "/v1/health").json() == {"status": "ok"}
 
 
 def test_orders_that_are_bad_leave_the_exchange_able_to_trade(busy):
@@ -433,15 +442,15 @@ def test_signature_by_another_names_the_address_it_recovers_to(exchange):
 @pytest.mark.parametrize("route", ["/orders", "/orders/cancel", "/withdrawals"])
 def test_request_of_another_content_type_is_refused(busy, route):
     for headers in ({}, {"content-type": "text/plain"}):
-        response = httpx.post(busy.url + "/v1" + route, content=b"{}", headers=headers)
+        response = HTTP.post(busy.url + "/v1" + route, content=b"{}", headers=headers)
         refusal(response, Reject.CONTENT_TYPE, 415, "content-type")
 
 
 def test_request_of_an_unknown_route_or_method_is_refused(busy):
     for path in ("/", "/v1", "/v1/nothing", "/v2/orders", "/v1/orders/", "/v1/book/a/b"):
-        refusal(httpx.get(busy.url + path), Reject.ROUTE_UNKNOWN, 404, "path")
-    refusal(httpx.get(busy.url + "/v1/orders"), Reject.METHOD_NOT_ALLOWED, 405, "method")
-    refusal(httpx.delete(busy.url + "/v1/health"), Reject.METHOD_NOT_ALLOWED, 405, "method")
+        refusal(HTTP.get(busy.url + path), Reject.ROUTE_UNKNOWN, 404, "path")
+    refusal(HTTP.get(busy.url + "/v1/orders"), Reject.METHOD_NOT_ALLOWED, 405, "method")
+    refusal(HTTP.delete(busy.url + "/v1/health"), Reject.METHOD_NOT_ALLOWED, 405, "method")
 
 
 @pytest.mark.parametrize(
@@ -469,7 +478,7 @@ def test_request_of_an_unknown_route_or_method_is_refused(busy):
     ],
 )
 def test_question_that_has_no_answer_is_refused(busy, path, code, status, field):
-    refusal(httpx.get(busy.url + "/v1" + path), code, status, field)
+    refusal(HTTP.get(busy.url + "/v1" + path), code, status, field)
 
 
 @pytest.mark.parametrize(
@@ -494,13 +503,21 @@ def test_cancel_by_an_outsider_is_refused(busy):
     assert OUTSIDER.address.lower() in error["found"]
 
 
-def test_order_while_no_batch_is_open_is_to_be_sent_again(exchange):
+def test_order_while_no_batch_is_open_opens_one(exchange, alice):
     exchange.tell(c.CloseBatch())
-    response = post(exchange, "/orders", body_of(order_of()))
-    refusal(response, Reject.DURING_BATCH, 503, "batch")
-    assert response.headers["retry-after"] == "1"
-    exchange.tell(c.OpenBatch())
+    assert alice.status()["batchOpen"] is False
     assert post(exchange, "/orders", body_of(order_of())).status_code == 200
+    assert alice.status()["batchOpen"] is True
+
+
+def test_order_that_finds_the_queue_full_is_to_be_sent_again(tmp_path):
+    running = Exchange(tmp_path, max_queue=0)
+    response = post(running, "/orders", body_of(order_of()))
+    refusal(response, Reject.BUSY, 503, "queue")
+    assert response.headers["retry-after"] == "1"
+    running.sequencer.policy = Policy()
+    assert post(running, "/orders", body_of(order_of())).json()["duplicate"] is False
+    running.stop()
 
 
 def test_order_while_halted_is_refused_and_a_cancel_is_not(exchange, alice):
@@ -559,11 +576,13 @@ def test_cancel_all_sent_by_many_at_once_is_obeyed_once(exchange, alice):
 
 def test_cancel_all_refused_may_be_sent_again(exchange, alice):
     alice.buy(CALL, PRICE, 1)
-    body = cancel_all_body(alice.account)
-    exchange.tell(c.CloseBatch())
-    refusal(post(exchange, "/orders/cancel-all", body), Reject.DURING_BATCH, 503, "batch")
-    exchange.tell(c.OpenBatch())
-    assert len(post(exchange, "/orders/cancel-all", body).json()["canceled"]) == 1
+    message = CancelAllTerms(alice.account, "", START + 300)
+    body = {"cancelAll": wire.terms(message), "signature": sign(message, OUTSIDER)}
+    response = post(exchange, "/orders/cancel-all", body)
+    refusal(response, Reject.SIGNER_UNKNOWN, 403, "signature")
+    exchange.tell(c.KeySet(alice.account, raw_address(OUTSIDER), START - 1, START + 9_999))
+    answer = post(exchange, "/orders/cancel-all", body).json()
+    assert answer == {"canceled": [{"id": "0", "remaining": "1"}], "duplicate": False}
 
 
 # --- two at once ----------------------------------------------------------------------------------
@@ -614,7 +633,7 @@ def test_book_of_the_stream_equals_the_book_of_http_after_random_trading(exchang
     mirror = BookMirror()
     alice.buy(CALL, PRICE, 1)
     with alice.subscribe(("book", CALL), ("trades", CALL), ("account", bob.account)) as stream:
-        for _ in range(120):
+        for _ in range(60):
             client = rng.choice((alice, bob))
             standing = client.open_orders()
             match rng.randrange(5):
@@ -679,7 +698,8 @@ def test_stream_answers_what_it_cannot_obey_and_goes_on(alice):
     with alice.subscribe() as stream:
         for text, name in (
             ("{", "MALFORMED"),
-            ('{"op": "subscribe"}', "UNKNOWN_FIELD"),
+            ('{"op": "subscribe"}', "MISSING_FIELD"),
+            ('{"op": "subscribe", "channel": "book", "account": "2"}', "UNKNOWN_FIELD"),
             ('{"op": "subscribe", "channel": "book"}', "MISSING_FIELD"),
             ('{"op": "subscribe", "channel": "book", "instrument": "ETH-1JAN30-5-C"}',
              "INSTRUMENT_UNKNOWN"),
@@ -695,6 +715,60 @@ def test_stream_answers_what_it_cannot_obey_and_goes_on(alice):
         snapshot = stream.receive(10)
         assert snapshot["account"] == alice.balances()
         assert snapshot["orders"] == []
+
+
+def test_reader_that_does_not_keep_up_is_closed_and_told_why(tmp_path, monkeypatch):
+    given_up = threading.Event()
+    give_up = Connection.give_up
+
+    def tell(connection: Connection, code: int, reason: str) -> None:
+        give_up(connection, code, reason)
+        given_up.set()
+
+    monkeypatch.setattr(Connection, "give_up", tell)
+    running = Exchange(tmp_path, max_queued_messages=10)
+    alice = running.client("alice")
+    ids = alice.next_order_ids(100)
+    alice.place_many([order_of(id=n, price=PRICE + TICK_VALUE * n) for n in ids])
+    # The reader asks for more than all buffers on the way hold, and reads nothing meanwhile.
+    buffered = socket.socket()
+    buffered.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+    buffered.connect(("127.0.0.1", int(running.url.rpartition(":")[2])))
+    with connect(f"ws{running.url[4:]}/v1/ws", sock=buffered, max_queue=1) as reader:
+        ask = msgspec.json.encode({"op": "subscribe", "channel": "book", "instrument": CALL})
+        for _ in range(4_000):
+            reader.send(ask.decode())
+        assert given_up.wait(20)
+        kinds = {msgspec.json.decode(message)["type"] for message in until_closed(reader)}
+        assert kinds == {"snapshot"}
+        assert reader.close_code == 4008
+        assert reader.close_reason.startswith("slow consumer: 11 messages and ")
+    # Others are served as before.
+    with alice.subscribe(("book", CALL)) as stream:
+        assert len(stream.receive(10)["bids"]) == 100
+    running.stop()
+
+
+def until_closed(reader) -> Iterator[str]:
+    while True:
+        try:
+            yield reader.recv(timeout=20)
+        except ConnectionClosed:
+            return
+
+
+def test_change_that_cannot_be_told_closes_the_readers_and_not_the_exchange(exchange, alice):
+    with alice.subscribe(("book", CALL)) as stream:
+        stream.receive(10)
+        level = Answers.level
+        try:
+            Answers.level = None  # a fault of the stream's own
+            assert alice.buy(CALL, PRICE, 1)["order"]["status"] == "open"
+            with pytest.raises(StreamBroken, match=r"1011.*fault of ours"):
+                stream.receive(10)
+        finally:
+            Answers.level = level
+    assert alice.book(CALL)["bids"] == [[str(PRICE), "1", "1"]]
 
 
 # --- batches and proofs ---------------------------------------------------------------------------
@@ -736,7 +810,7 @@ def test_fill_once_batched_is_proved_against_its_header(batched, alice):
 def test_fill_not_yet_batched_has_no_proof(alice, bob, exchange):
     alice.buy(CALL, PRICE, 1)
     bob.sell(CALL, PRICE, 1)
-    response = httpx.get(f"{exchange.url}/v1/fills/1/proof")
+    response = HTTP.get(f"{exchange.url}/v1/fills/1/proof")
     refusal(response, Reject.NOT_BATCHED, 409, "fill")
 
 
@@ -795,7 +869,7 @@ def test_batches_are_listed_with_their_place_on_the_chain(batched, alice):
 
 
 def test_order_file_is_served_as_the_header_binds_it(batched, alice):
-    raw = httpx.get(f"{batched.url}/v1/batches/1/orders").content
+    raw = HTTP.get(f"{batched.url}/v1/batches/1/orders").content
     header = alice.get("/batches/1")["header"]
     assert "0x" + eth_keccak(raw).hex() == header["extra"]
     content = msgspec.json.decode(raw)
@@ -878,6 +952,51 @@ def test_client_whose_clock_is_behind_asks_for_the_time_and_signs_again(exchange
     assert alice.buy(CALL, PRICE, 1)["order"]["status"] == "open"
 
 
+def test_fault_in_a_request_is_answered_as_ours_and_the_exchange_goes_on(exchange, alice):
+    exchange.feed.batches = None  # a fault of the feed's
+    refusal(HTTP.get(exchange.url + "/v1/batches"), Reject.INTERNAL, 500, "request")
+    del exchange.feed.batches
+    assert HTTP.get(exchange.url + "/v1/batches").json() == {"batches": []}
+    assert alice.buy(CALL, PRICE, 1)["order"]["status"] == "open"
+
+
+def test_body_that_does_not_arrive_is_refused(busy, monkeypatch):
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", int(busy.url.rpartition(":")[2]))) as half:
+        half.sendall(
+            b"POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"content-length: 100\r\n\r\n{"
+        )
+        answer = half.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"1 bytes after 0.05 seconds" in answer
+
+
+def test_order_to_a_node_that_has_stopped_is_refused(tmp_path):
+    running = Exchange(tmp_path)
+    running.run(running.sequencer.stop())
+    response = post(running, "/orders", body_of(order_of()))
+    refusal(response, Reject.STOPPED, 503, "exchange")
+    running.stop()
+
+
+def test_page_of_another_origin_may_ask(busy):
+    headers = {"origin": "https://wallet.example"}
+    assert (
+        HTTP.get(busy.url + "/v1/health", headers=headers).headers["access-control-allow-origin"]
+        == "*"
+    )
+    preflight = HTTP.options(
+        busy.url + "/v1/orders",
+        headers=headers
+        | {
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type",
+        },
+    )
+    assert preflight.status_code == 200
+
+
 def test_stop_closes_streams_and_answers_no_more(tmp_path):
     running = Exchange(tmp_path)
     alice = running.client("alice")
@@ -888,4 +1007,4 @@ def test_stop_closes_streams_and_answers_no_more(tmp_path):
     with pytest.raises(Exception, match="1012"):
         stream.receive(10)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url + "/v1/health")
+        HTTP.get(url + "/v1/health")

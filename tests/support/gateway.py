@@ -25,7 +25,7 @@ from matcher.events import Event
 from matcher.feed import Feed
 from matcher.gateway import BatchPlace, BatchStage, GatewayServer, make_app
 from matcher.journal import Identity, Journal
-from matcher.sequencer import Sequencer
+from matcher.sequencer import Policy, Sequencer
 from matcher.types import Windows
 
 T = TypeVar("T")
@@ -103,15 +103,15 @@ class Exchange:
     loop : asyncio.AbstractEventLoop
     """
 
-    def __init__(self, directory: Path, **limits: int):
+    def __init__(self, directory: Path, max_queue: int = 10_000, **limits: int):
         self.directory = directory
+        self._policy = Policy(max_queue=max_queue)
         self.chain = ToldChain()
         self._limits = limits
         self._clients: list[Client] = []
         self.start()
         if self.feed.sequence == 0:
-            for fact in listings():
-                self.tell(fact)
+            self.run(self._tell_all(listings()))
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -130,6 +130,7 @@ class Exchange:
             Batcher(GENESIS, WINDOWS, operator=1),
             Archive(self.directory / "archive"),
             clock=lambda: START,
+            policy=self._policy,
         )
         self.feed = Feed()
         self.sequencer.subscribe(self.feed.on_events)
@@ -168,6 +169,9 @@ class Exchange:
         return future.result(30)
 
     # --- what the chain and the clock would do ----------------------------------------------------
+
+    async def _tell_all(self, commands: list[c.Command]) -> None:
+        await asyncio.gather(*(self.sequencer.submit(command) for command in commands))
 
     def tell(self, command: c.Command) -> list[Event]:
         return list(self.run(self.sequencer.submit(command)))
