@@ -37,7 +37,7 @@ environment:
 
 .PHONY: build
 build: environment ## Compile the contracts
-	@$(BIN)/ape compile --size
+	@$(BIN)/python -m scripts.compile
 
 .PHONY: demo
 demo: setup ## Trade, settle and withdraw end to end (CHAIN=test|foundry|anvil, FLOW=file, ARGS=...)

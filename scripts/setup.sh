@@ -157,13 +157,7 @@ solidity_sources() {
 
 compile() {
   [ -n "$(solidity_sources)" ] || return 0
-  # What the build depends on. ape would find out itself that nothing changed, but takes two seconds to.
-  local now
-  now=$( { cat ape-config.yaml "$STAMP"; solidity_sources | sort | xargs cksum; } | cksum)
-  [ -d .build ] && [ "$(cat .build/stamp 2>/dev/null)" = "$now" ] && return
-  say "compiling the contracts"
-  .venv/bin/ape compile --verbosity WARNING
-  printf '%s\n' "$now" >.build/stamp
+  .venv/bin/python -m scripts.compile
 }
 
 mkdir -p .toolchain

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from matcher.chain.artifacts import Artifacts, load
+from scripts.compile import compile_contracts
 from tests.support.chain import Chain
-from tests.support.compiler import compile_contracts
 from tests.support.exchange import Exchange, Roles, listed_exchange
 
 
