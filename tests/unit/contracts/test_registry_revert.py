@@ -1,12 +1,15 @@
 """Reverting and slashing (sections 6 and 7): what falls, who pays, who is paid."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from matcher.reference.header import ring_word
 from matcher.reference.tree import keccak
+from matcher.types import RING_SLOTS
 from tests.support.chain import ETHER, Chain, Reverted, reverts
 from tests.support.exchange import Roles
 from tests.support.registry import (
@@ -20,6 +23,8 @@ from tests.support.registry import (
     Registry,
     balance,
     chunk,
+    slot_of_ring,
+    write_slots,
 )
 
 BURNED = "0x" + "00" * 20  # where ether goes to burn
@@ -152,6 +157,19 @@ def test_revert_with_another_previous_header_is_refused(registry: Registry) -> N
         registry.send(
             registry.roles.prover, "revertBatch", two.encoded, tuple(fields), VAULT.address
         )
+
+
+def test_revert_with_a_previous_header_of_another_id_in_its_place_is_refused(
+    registry: Registry,
+) -> None:
+    """No honest ring holds one there; the id is compared all the same."""
+    one, two = commit(registry, 2)
+    other = replace(one.header, id=1 + RING_SLOTS)
+    word = ring_word(other.batch_hash(), one.time)
+    place = slot_of_ring(registry) + 1
+    write_slots(registry.chain, registry.address, {place: int.from_bytes(word, "big")})
+    with reverts("PreviousMismatch", 1, other.batch_hash()):
+        registry.revert(two, Committed(other, one.time))
 
 
 def test_revert_twice_is_refused(registry: Registry) -> None:
