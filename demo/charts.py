@@ -122,7 +122,7 @@ def gas_per_fill(batches: Sequence[BatchRow], floor: int) -> str:
         return ""
     worths = [batch.gas // batch.fills for batch in shown]
     # Batches of a fill or two would press all others to the ground: they are cut, and say so.
-    top = min(max(worths), 6 * sorted(worths)[len(worths) // 2])
+    top = min(max(worths), 3 * sorted(worths)[len(worths) // 2])
     top = max(top, 2 * floor)
     plane = Plane(920, 250, (-0.5, len(shown) - 0.5), (0, top * 1.06), "Gas per fill, by batch")
     marks = ticks(0, top, 5)

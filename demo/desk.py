@@ -18,7 +18,6 @@ from matcher.types import (
     CancelTerms,
     Order,
     OrderFlag,
-    SelfTrade,
 )
 
 CANCEL_LIFE: Final = 300  # seconds
@@ -33,6 +32,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
     refused: Reject | None = None
     repeats: bool = False  # the one before, once more
+    names: tuple[int, int] | None = None  # account and id of the order that it should fill
 
 
 def sign(signer: LocalAccount, domain: Domain, message: Message) -> bytes:
@@ -63,6 +63,7 @@ class Desk:
         self._is_busy = is_busy
         self._next_id = [0] * len(world.traders)
         self._orders: dict[int, int] = {}  # key of the flow to order id
+        self._owners: dict[int, int] = {}  # and to account
 
     def requests(self, step: Step, now: int) -> list[Request]:
         """What a trader sends for a step; ``now`` is the exchange's time, seconds."""
@@ -104,6 +105,7 @@ class Desk:
 
     def _order(self, trader: Trader, number: int, action: Place, now: int) -> Order:
         order_id = self._orders[action.key] = self._take_id(number)
+        self._owners[action.key] = trader.account
         market = self._world.listing.market_of(action.instrument)
         return Order(
             account=trader.account,
@@ -124,14 +126,15 @@ class Desk:
     def _request(
         self, order: Order, signature: bytes, action: Place, refused: Reject | None
     ) -> Request:
-        oldest = action.cancel_oldest
-        which = SelfTrade.CANCEL_OLDEST if oldest else SelfTrade.CANCEL_NEWEST
         body = {
             "order": wire.terms(order),
             "signature": "0x" + signature.hex(),
-            "selfTrade": "cancelOldest" if which == SelfTrade.CANCEL_OLDEST else "cancelNewest",
+            "selfTrade": "cancelOldest" if action.cancel_oldest else "cancelNewest",
         }
-        return Request("/orders", msgspec.json.encode(body), refused)
+        names = None
+        if action.names is not None:
+            names = (self._owners[action.names], self._orders[action.names])
+        return Request("/orders", msgspec.json.encode(body), refused, names=names)
 
     def _signed(
         self, path: str, name: str, terms: CancelTerms | AmendTerms | CancelAllTerms, trader: Trader

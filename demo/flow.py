@@ -119,7 +119,7 @@ def traders() -> tuple[TraderPlan, ...]:
     return tuple(plans)
 
 
-def generate(seed: int = 1, turns: int = 2_400, duration: int = 1_200_000) -> Flow:
+def generate(seed: int = 1, turns: int = 5_000, duration: int = 1_200_000) -> Flow:
     """A flow of ``turns`` turns, one to four steps each, spread over ``duration`` milliseconds."""
     return _Generator(seed, turns, duration).run()
 
@@ -128,6 +128,7 @@ class _Generator:
     """Holds the fair values and what each trader believes to have in the book."""
 
     def __init__(self, seed: int, turns: int, duration: int):
+        self.seed = seed
         self.dice = Dice(seed)
         self.turns = turns
         self.duration = duration
@@ -158,7 +159,7 @@ class _Generator:
             style = self.wheel[self.dice.below(len(self.wheel))]
             cast = self.by_style[style]
             turn_of[style](cast[self.dice.below(len(cast))])
-        name = "generated flow"
+        name = f"generated flow, seed {self.seed}"
         return Flow(name, self.traders, self.listing, tuple(self.steps), self.duration)
 
     # --- prices
@@ -199,8 +200,9 @@ class _Generator:
         key = self.keys
         self.keys += 1
         action = Place(
-            key, instrument, buy, max(tick, 1), lots, flags, life, cancel_oldest, repeat, spoil
-        )
+            key, instrument, buy, max(tick, 1), lots, flags, life,
+            cancel_oldest=cancel_oldest, repeat=repeat, spoil=spoil,
+        )  # fmt: skip
         self._do(trader, action)
         return key
 
@@ -221,7 +223,7 @@ class _Generator:
             if old is not None:
                 self._do(trader, Cancel(old[0]))
             tick = fair + lean - half if buy else fair + lean + half
-            lots = self.dice.within(4, 24)
+            lots = self.dice.within(20, 120)
             flags = OrderFlag.POST_ONLY if self.dice.chance(60) else 0
             key = self._place(
                 trader, instrument, buy, tick, lots, flags,
@@ -238,7 +240,7 @@ class _Generator:
         reach = half * self.dice.within(0, 5) // 2
         flags, life = self._taking_flags()
         tick = fair + reach if buy else fair - reach
-        self._place(trader, instrument, buy, tick, self.dice.within(1, 16), flags, life)
+        self._place(trader, instrument, buy, tick, self.dice.within(5, 80), flags, life)
 
     def _taking_flags(self) -> tuple[int, int]:
         draw = self.dice.below(100)
@@ -257,7 +259,7 @@ class _Generator:
         low = self.dice.below(len(STRIKES[expiry]) - 1)
         first, second = (6 * expiry + 2 * strike + kind for strike in (low, low + 1))
         bought, sold = (first, second) if kind == InstrumentKind.CALL else (second, first)
-        lots = self.dice.within(2, 12)
+        lots = self.dice.within(10, 60)
         for instrument, buy in ((bought, True), (sold, False)):
             fair, half = self.fair(instrument)
             reach = half * 3 // 2
@@ -280,7 +282,7 @@ class _Generator:
         away = half * self.dice.within(3, 12)
         buy = self.dice.chance(50)
         tick = fair - away if buy else fair + away
-        far.append(self._place(trader, instrument, buy, tick, self.dice.within(1, 9), life=600))
+        far.append(self._place(trader, instrument, buy, tick, self.dice.within(5, 40), life=600))
         return None
 
     def _blunder(self, trader: int) -> None:

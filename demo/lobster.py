@@ -203,7 +203,7 @@ class _Builder:
             self.counts[message.type] += 1
             self._map(message)
         facts = (
-            ("messages", len(self.messages)),
+            ("messages in the file", len(self.messages)),
             ("new orders", self.counts[NEW]),
             ("partial cancels", self.counts[PARTIAL_CANCEL]),
             ("deletes", self.counts[DELETE]),
@@ -280,9 +280,9 @@ class _Builder:
         others = len(self.traders) - 1
         taker = mix(message.order ^ (message.line << 32)) % others
         taker += taker >= order.trader
-        self._step_place(
-            at, taker, not message.buy, message.price, message.size, message.line, OrderFlag.IOC
-        )
+        flags = OrderFlag.IOC
+        buy, names = not message.buy, order.key
+        self._step_place(at, taker, buy, message.price, message.size, message.line, flags, names)
 
     def _place(self, at: int, order: int, message: Message) -> None:
         trader = mix(order) % len(self.traders)
@@ -291,8 +291,9 @@ class _Builder:
         self.last_price = self.last_price or message.price
 
     def _step_place(
-        self, at: int, trader: int, buy: bool, price: int, lots: int, line: int, flags: int = 0
-    ) -> int:
+        self, at: int, trader: int, buy: bool, price: int, lots: int, line: int, flags: int = 0,
+        names: int | None = None,
+    ) -> int:  # fmt: skip
         if price % PRICE_PER_TICK:
             raise FlowError(
                 f"line {line}: price found {price}, allowed multiples of {PRICE_PER_TICK} "
@@ -301,7 +302,7 @@ class _Builder:
         key = self.keys
         self.keys += 1
         tick = price // PRICE_PER_TICK
-        self._do(at, trader, Place(key, 0, buy, tick, lots, flags, self.life))
+        self._do(at, trader, Place(key, 0, buy, tick, lots, flags, self.life, names=names))
         return key
 
     def _do(self, at: int, trader: int, action: Action) -> None:

@@ -13,7 +13,7 @@ from matcher.commands import Halted, Resumed
 from matcher.types import SLOTS
 
 TICK: Final = 10  # seconds of the flow between two looks at the chain
-GROUP: Final = 100  # requests under way at once, in order
+GROUP: Final = 50  # requests under way at once, in order
 
 
 class Play:
@@ -29,6 +29,10 @@ class Play:
         Bad requests that were refused with exactly the code that is documented for them.
     repeated : int
         Requests that were sent twice and counted once.
+    named, hit : int
+        Lots of recorded executions, and how many of them filled the very order that was recorded.
+    checks : int
+        Looks at every invariant of the engine.
     """
 
     def __init__(self, pipeline: Pipeline, flow: Flow):
@@ -39,6 +43,9 @@ class Play:
         self.refusals: Counter[str] = Counter()
         self.spoiled = 0
         self.repeated = 0
+        self.named = 0
+        self.hit = 0
+        self.checks = 0
 
     def _is_busy(self, account: int, slot: int) -> bool:
         standing = self._pipeline.engine.open_orders(account)
@@ -52,15 +59,19 @@ class Play:
         FlowError
             If a bad request was taken, or refused for another reason than it should be.
         """
-        pipeline, done = self._pipeline, 0
+        pipeline, done, checked = self._pipeline, 0, 0
         start = pipeline.world.remote.time + TICK
         for tick, steps in groupby(self._flow.steps, key=lambda step: step.at // 1000 // TICK):
             batch = list(steps)
             await pipeline.advance_to(start + tick * TICK)
-            pipeline.tally.at = batch[-1].at
             for group in _groups(batch):
+                pipeline.tally.at = group[0].at
                 await self._send(group)
             pipeline.tally.end_tick()
+            if pipeline.batch_count > checked:
+                checked = pipeline.batch_count
+                pipeline.engine.check()
+                self.checks += 1
             done += len(batch)
             progress(done, pipeline.batch_count)
         await pipeline.close_batch()
@@ -99,7 +110,18 @@ class Play:
             if before != taken or (taken and not answer["duplicate"]):
                 raise FlowError(f"sent twice: found {status} {answer}, allowed a duplicate")
             self.repeated += taken
+        if taken and request.names is not None:
+            self._compare(request.names, answer)
         return taken
+
+    def _compare(self, named: tuple[int, int], answer: dict[str, Any]) -> None:
+        """Count the lots that went to the order that was filled where the flow was recorded."""
+        self.named += int(answer["order"]["quantity"])
+        self.hit += sum(
+            int(fill["lots"])
+            for fill in answer["fills"]
+            if (int(fill["maker"]["account"]), int(fill["maker"]["id"])) == named
+        )
 
 
 def _groups(steps: list[Step]) -> Iterator[list[Step]]:

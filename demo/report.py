@@ -42,12 +42,13 @@ def render(results: Results, duration: int) -> str:
     unclaimed = sum(row.exited - row.claimed for row in traders)
     kept = (
         ("let out, not fetched", unclaimed, "waiting"),
-        ("theirs at the worst price", secured, "free"),
+        ("theirs whatever prices do", secured, "free"),
         ("locked for open positions", results.vault - unclaimed - secured, "locked"),
     )
     return template.render(
         run=results,
         fills=results.fills,
+        kept=kept,
         tapes={tape.symbol: tape for tape in results.tapes},
         moments=moments,
         gas_chart=_safe(charts.gas_per_fill(results.batches, CALLDATA_FLOOR_PER_FILL)),

@@ -1,6 +1,7 @@
 """One whole run: deploy, trade, settle, withdraw, claim, audit."""
 
 import asyncio
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,6 @@ from matcher.chain.audit import AuditReport, audit
 from matcher.errors import InvariantBroken
 
 JOURNAL: Final = "demo"  # directory below the output, of the journal and the archive
-CHECK_EVERY: Final = 500  # steps between two looks at every invariant of the engine
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,14 @@ def run(settings: Settings, flow: Flow, show: Show) -> Results:
         for number in range(len(flow.traders)):
             trader = open_trader(world, number)
             bar(number + 1, f"{trader.name}: account {trader.account}")
-    directory = settings.output / JOURNAL
+    # In a directory of its own, so that two runs do not disturb each other.
+    directory = settings.output / f"{JOURNAL}.{os.getpid()}"
     shutil.rmtree(directory, ignore_errors=True)
-    return asyncio.run(_Run(settings, world, directory, show).go())
+    results = asyncio.run(_Run(settings, world, directory, show).go())
+    last = settings.output / JOURNAL
+    shutil.rmtree(last, ignore_errors=True)
+    directory.rename(last)
+    return results
 
 
 class _Run:
@@ -67,7 +72,7 @@ class _Run:
     async def go(self) -> Results:
         show, flow, pipeline = self.show, self.world.flow, self.pipeline
         async with pipeline:
-            with show.task(f"Playing the {flow.name}", len(flow.steps)) as bar:
+            with show.task(f"Playing {flow.name}", len(flow.steps)) as bar:
                 await self.play.run(
                     lambda done, batches: bar(
                         done, f"{pipeline.tally.fills:,} fills in {batches} batches"
@@ -124,8 +129,10 @@ class _Run:
             ),
             facts=(
                 *world.flow.facts,
+                *self._recorded(),
                 ("bad requests, each refused with its own code", play.spoiled),
                 ("requests sent twice, taken once", play.repeated),
+                ("looks at every invariant of the engine, none broken", play.checks),
             ),
             refusals=tuple(Refusal(*entry) for entry in play.refusals.most_common()),
             gas=tuple((what, count, gas) for what, (count, gas) in world.remote.gas.items()),
@@ -141,19 +148,28 @@ class _Run:
             raise FlowError(f"fills: {results.fills} in batches, {tally.fills} told")
         return results
 
+    def _recorded(self) -> tuple[tuple[str, int], ...]:
+        """How close a recorded flow came to what was recorded."""
+        if not self.play.named:
+            return ()
+        return (
+            ("lots of recorded executions", self.play.named),
+            ("of them filled the very order recorded", self.play.hit),
+        )
+
 
 def _invariants(found: AuditReport) -> tuple[Invariant, ...]:
     """The laws, the contracts' counters against the replay's, and the verdict on every batch."""
     laws = [Invariant(law.name, law.law, law.found, law.holds is True) for law in found.laws]
-    equal = [
-        Invariant(
-            "=",
-            f"chain and replay agree: {one.what}",
-            "; ".join(one.differences[:3]) or f"{one.compared:,} compared",
-            one.holds,
-        )
-        for one in found.agreements
-    ]
+    differing = [f"{one.what}: {d}" for one in found.agreements for d in one.differences]
+    compared = sum(one.compared for one in found.agreements)
+    about = ", ".join(one.what for one in found.agreements)
+    equal = Invariant(
+        "=",
+        "the contracts' own counters agree with the replay",
+        "; ".join(differing[:3]) or f"{compared:,} compared: {about}",
+        not differing,
+    )
     lies = [finding for batch in found.batches for finding in batch.findings]
     verdict = Invariant(
         "∀",
@@ -161,7 +177,7 @@ def _invariants(found: AuditReport) -> tuple[Invariant, ...]:
         "; ".join(lies[:3]) or f"{len(found.batches):,} batches judged",
         found.sound,
     )
-    return (*laws, *equal, verdict)
+    return (*laws, equal, verdict)
 
 
 def finish(results: Results, settings: Settings, flow: Flow, show: Show) -> Path:

@@ -48,7 +48,7 @@ class Show:
     @contextmanager
     def _bar(self, title: str, total: int) -> Iterator[Bar]:
         columns = (
-            TextColumn(f"{self.seconds:4d} s  {title:<26}"),
+            TextColumn(f"{self.seconds:4d} s  {title}"),
             BarColumn(bar_width=40),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -106,6 +106,7 @@ class Place(msgspec.Struct, frozen=True, tag=True):
     life: int = 3600  # seconds from the step to the order's expiry
     cancel_oldest: bool = False  # self-trade prevention: the resting order gives way
     repeat: bool = False  # sent twice; accepted once
+    names: int | None = None  # key of the order that it filled where it was recorded
     spoil: Spoil | None = None
 
 

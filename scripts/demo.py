@@ -20,7 +20,7 @@ from scripts._session import Session, account_option, expect_chain_id, plain_err
 @click.option("--seed", default=1, show_default=True, help="Of the generated flow.")
 @click.option(
     "--turns",
-    default=2400,
+    default=5000,
     show_default=True,
     type=click.IntRange(1),
     help="Of the generated flow; about two messages each.",

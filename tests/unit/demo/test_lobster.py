@@ -52,6 +52,7 @@ def test_flow_execution_is_an_ioc_of_another_trader_at_the_orders_price():
     assert (resting.action.flags, taking.action.flags) == (0, OrderFlag.IOC)
     assert taking.action.lots == 30
     assert taking.trader != resting.trader
+    assert taking.action.names == resting.action.key
 
 
 def test_flow_partial_cancel_amends_the_whole_quantity_down():
@@ -62,7 +63,7 @@ def test_flow_partial_cancel_amends_the_whole_quantity_down():
 def test_flow_facts_count_every_message():
     facts = dict(lobster.flow(FIXTURE).facts)
     assert facts == {
-        "messages": 14,
+        "messages in the file": 14,
         "new orders": 2,
         "partial cancels": 1,
         "deletes": 2,
@@ -81,7 +82,7 @@ def test_flow_gzipped_file_gives_the_same_flow(tmp_path):
 
 
 def test_flow_limit_reads_no_further():
-    assert dict(lobster.flow(FIXTURE, limit=4).facts)["messages"] == 4
+    assert dict(lobster.flow(FIXTURE, limit=4).facts)["messages in the file"] == 4
 
 
 def test_flow_listing_cap_stands_above_twice_the_last_price():
