@@ -111,21 +111,19 @@ class Node:
         self._ending = asyncio.Event()
         self._told: c.ChainBlock | None = None  # the last in the journal
         self._time = 0  # seconds, up to which every fact was told
+        self._final = 0  # newest final batch that was spoken of
         self._halted_here = False
 
     # --- life ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run until `stop` or a signal.
+        """Run until `stop`.
 
         Raises
         ------
         QuoinError
             Why the node could not start, or which task ended and why.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._signal, number)
         deployment = await asyncio.to_thread(self._find_deployment)
         self._wire(deployment)
         try:
@@ -141,10 +139,6 @@ class Node:
     def stop(self) -> None:
         """End in order."""
         self._ending.set()
-
-    def _signal(self, number: signal.Signals) -> None:
-        log.info("signal", name=number.name)
-        self.stop()
 
     def _find_deployment(self) -> Deployment:
         provider = HTTPProvider(self.settings.rpc, request_kwargs={"timeout": RPC_TIMEOUT})
@@ -288,7 +282,10 @@ class Node:
         self._time = max(self._time, await asyncio.to_thread(self._follower.exchange_time))
         await self._sequencer.tick()
         final = self._follower.batches.latest_final(self._follower.time)
-        self._batcher.forget(final - KEPT_FINAL)
+        if final != self._final:
+            log.info("batches final", last=final)
+            self._final = final
+            self._batcher.forget(final - KEPT_FINAL)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         """Take steps until the node ends."""
@@ -443,7 +440,16 @@ def cli(log_level: str, log_json: bool, keystore: Path | None, **options: Any) -
 
 
 async def _run(settings: Settings) -> None:
-    await Node(settings).run()
+    """Run a node until it is told to end by a signal."""
+    node, loop = Node(settings), asyncio.get_running_loop()
+
+    def end(number: signal.Signals) -> None:
+        log.info("signal", name=number.name)
+        node.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)
+    await node.run()
 
 
 def _settings(operator: LocalAccount | None, **options: Any) -> Settings:

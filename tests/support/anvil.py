@@ -41,14 +41,19 @@ class Anvil:
     w3 : Web3
     """
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, process: subprocess.Popen[str]):
         self.url = url
+        self._process = process
         self.w3 = Web3(HTTPProvider(url))
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         answer = self.w3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
         assert "error" not in answer, f"{method}: {answer}"
         return answer["result"]
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def mine(self, blocks: int = 1) -> None:
         self.rpc("anvil_mine", hex(blocks))
@@ -97,7 +102,7 @@ def running_anvil(*arguments: str) -> Iterator[Anvil]:
         else:
             raise RuntimeError("anvil ended before it listened")
         drain(process)
-        yield Anvil(f"http://{found.group(1)}")
+        yield Anvil(f"http://{found.group(1)}", process)
     finally:
         process.kill()
         process.wait()
