@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from matcher.eip712 import Domain
@@ -73,14 +74,14 @@ def make_app(
                 allow_methods=["GET", "POST"],
                 allow_headers=["content-type"],
                 max_age=86_400,
-            )
+            ),
+            Middleware(FaultAnswers),
         ],
         exception_handlers={
             Refused: _refused,
             WireError: _malformed,
             Stopped: _stopped,
             HTTPException: _no_route,
-            Exception: _fault,
         },
     )
     app.router.redirect_slashes = False  # a path has one spelling
@@ -161,8 +162,33 @@ async def _no_route(request: Request, error: Exception) -> Response:
     return refused.response()
 
 
-async def _fault(request: Request, error: Exception) -> Response:
-    log.error("request failed", path=request.url.path, exc_info=error)
-    return Refused(
-        Reject.INTERNAL, "request", type(error).__name__, "nothing else: this is a fault of ours"
-    ).response()
+class FaultAnswers:
+    """Answers what nobody foresaw, and keeps it from the server, which would drop the connection.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; 500 if it raises before it has answered."""
+        started = False
+
+        async def note_start(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_start)
+        except Exception as error:
+            log.exception("request failed", path=scope["path"])
+            if started or scope["type"] != "http":
+                raise
+            refused = Refused(
+                Reject.INTERNAL, "request", type(error).__name__, "an answer: this fault is ours"
+            )
+            await refused.response()(scope, receive, send)
