@@ -30,9 +30,18 @@ class CommitFault(ChainError):
 
 
 class NotCurrentOperator(CommitFault):
-    """The chain takes batches of somebody else, or of nobody."""
+    """The chain takes batches of somebody else, or of nobody.
+
+    Attributes
+    ----------
+    batch : int
+    is_current : bool
+        Our address is the current operator, under another index than the batch names.
+    """
 
     def __init__(self, batch: int, address: str, index: int, current: int, current_address: str):
+        self.batch = batch
+        self.is_current = current != 0 and address == current_address
         super().__init__(
             f"batch {batch} was built for operator {index} and would be sent by {address}; the"
             f" current operator is {current} ({current_address}): the owner names one with"
