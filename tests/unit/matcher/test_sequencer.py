@@ -143,6 +143,13 @@ async def test_commands_that_wait_share_one_sync(node: Node) -> None:
     assert accepted == list(range(200))
 
 
+async def test_commands_of_one_group_share_one_batch(node: Node) -> None:
+    await node.sequencer.close_batch()
+    count = len(node.heard)
+    await asyncio.gather(*(node.sequencer.submit(order(2, "sell", i)) for i in range(5)))
+    assert node.kinds()[count:] == ["OpenBatch", *["PlaceOrder"] * 5]
+
+
 async def test_restart_replays_to_the_same_state_and_batches(node: Node) -> None:
     for i in range(20):
         await trade(node, i)
