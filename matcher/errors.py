@@ -75,7 +75,7 @@ class InvariantBroken(QuoinError):
 
 
 class Reject(IntEnum):
-    """Why a command was refused, by stage: 1xx form, 2xx who, 3xx what, 4xx state, 5xx risk, 6xx edge."""
+    """Why a command was refused. 1xx form, 2xx who, 3xx what, 4xx state, 5xx risk, 6xx edge."""
 
     # 1xx form: seen from the message alone
     MALFORMED = 100

@@ -77,9 +77,7 @@ CHUNK_OPS = 30
 WORD_END = 1 << 248  # op words are below this
 RING_SLOTS = 1 << 14
 PROTOCOL_VERSION = 1
-KNOWN_ORDER_FLAGS = (
-    OrderFlag.POST_ONLY | OrderFlag.IOC | OrderFlag.FOK | OrderFlag.REDUCE_ONLY
-)
+KNOWN_ORDER_FLAGS = OrderFlag.POST_ONLY | OrderFlag.IOC | OrderFlag.FOK | OrderFlag.REDUCE_ONLY
 
 
 class Windows(msgspec.Struct, frozen=True):
