@@ -1,10 +1,12 @@
 """Vault: opening, deposits, asks, keys, the hard cancel (section 3)."""
 
 import pytest
+from eth_abi.abi import encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matcher.chain.deployment import contract_address, deploy
+from matcher.reference.tree import keccak
 from matcher.types import U24, U40
 from tests.support.chain import account, reverts
 from tests.support.exchange import INFINITE, TOKENS, WEALTH, Exchange, Roles
@@ -376,6 +378,35 @@ def test_keys_of_another_s_account_are_refused(exchange: Exchange, roles: Roles)
     for call in (functions.registerKey(index, key, U40), functions.revokeKey(index, key, U40)):
         with reverts("NotAccountOwner", index, roles.taker.address, roles.maker.address):
             exchange.chain.send(roles.taker, call)
+
+
+# --- counters that are full
+
+
+def test_open_beyond_what_an_index_holds_is_refused(exchange: Exchange, roles: Roles) -> None:
+    """Slot 0: total:64, accountCount:24, frozen:8, highest first."""
+    chain, vault = exchange.chain, exchange.vault.address
+    exchange.open(roles.maker, OPENING)
+    assert chain.storage(vault, 0) == OPENING << 192 | 3 << 168
+    chain.write_storage(vault, {0: OPENING << 192 | (U24 - 1) << 168})
+    assert exchange.open(roles.maker, OPENING) == U24 - 1
+    with reverts("TooManyAccounts", U24):
+        exchange.open(roles.maker, OPENING)
+
+
+def test_ask_beyond_what_the_counter_holds_is_refused(exchange: Exchange, roles: Roles) -> None:
+    """Accounts stand in slot 1, two words each; asks:24 from bit 128 of the second."""
+    chain, vault = exchange.chain, exchange.vault.address
+    index = exchange.open(roles.maker, OPENING)
+    exchange.ask(roles.maker, index)
+    place = int.from_bytes(keccak(encode(["uint24", "uint256"], [index, 1])), "big") + 1
+    word = chain.storage(vault, place)
+    assert word >> 128 & U24 == 1
+    chain.write_storage(vault, {place: word + (U24 - 2 << 128)})
+    exchange.ask(roles.maker, index)
+    assert account_of(exchange, index)["asks"] == U24
+    with reverts("TooManyAsks", U24):
+        exchange.ask(roles.maker, index)
 
 
 # --- the packed words

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from matcher.reference.words import Credit, Nop, Release
+from matcher.types import U64
 from tests.support.chain import reverts
 from tests.support.exchange import (
     CAP,
@@ -578,3 +579,16 @@ def test_frozen_exchange_pays_a_credit_only_once_with_its_deposit(
     exchange.freeze(roles.maker, account, head)
     paid = exchange.claim(roles.maker, account, head).event("Claimed")["amount"]
     assert paid == (DEPOSIT - 1) + 1
+
+
+def test_frozen_exchange_due_beyond_what_is_counted_is_refused(
+    exchange: Exchange, roles: Roles, account: int
+) -> None:
+    """A lie that nobody proved: exits of 2^64 - 1 atoms, and cash."""
+    held = account_with(cash=5, exited=U64, credited=DEPOSIT)
+    head = exchange.finalize(exchange.commit_root(state_of({account: held})))
+    frozen(exchange, roles, account, head)
+    with reverts("SafeCastOverflowedUintDowncast", 64, U64 + 5):
+        exchange.claimable(account, head)
+    with reverts("TotalTooSmall", DEPOSIT, U64 + 5):
+        exchange.claim(roles.maker, account, head)
