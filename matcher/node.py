@@ -58,8 +58,13 @@ class NodeStopped(QuoinError):
     """A task of the node ended though nobody asked it to."""
 
 
-class _View:
-    """The follower's knowledge as the gateway's `ChainView`."""
+class FollowedChain:
+    """The follower's knowledge as the gateway's `ChainView`.
+
+    Parameters
+    ----------
+    follower : Follower
+    """
 
     def __init__(self, follower: Follower):
         self._follower = follower
@@ -244,7 +249,7 @@ class Node:
             feed=self._feed,
             domain=self._domain,
             windows=deployment.windows,
-            chain=_View(self._follower),
+            chain=FollowedChain(self._follower),
             genesis=self._genesis,
             origins=self.settings.origins,
         )

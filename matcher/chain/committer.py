@@ -89,6 +89,7 @@ class _Flight(msgspec.Struct):
     fees: Fees
     batch: int = 0
     batch_hash: bytes = b""
+    capped: bool = False  # it was said that the fee cap forbids to offer more
     sent: list[Signed] = []
 
 
@@ -293,7 +294,9 @@ class Committer:
         self._require_allowed(batch, sight)
         fees = self._policy.higher(flight.fees, sight.moment.base_fee)
         if fees is None:
-            log.error("stuck at the fee cap", batch=batch.id, cap=self._policy.cap)
+            if not flight.capped:
+                log.error("stuck at the fee cap", batch=batch.id, cap=self._policy.cap)
+            flight.capped = True
             return self._progress(sight, Stage.CAPPED, batch.id, flight)
         return self._send(batch, sight, fees)
 

@@ -73,6 +73,7 @@ class Follower:
         self._reader = LogReader(w3, deployment, span)
         self._clock = ChainClock(w3)
         self._ready = False
+        self._behind = False  # and said so
         self._stopped_for_good = False  # frozen, or a batch was reverted
         self._known: dict[int, bytes] = {}  # number to hash, of blocks told or seen in logs
         self.told = start
@@ -183,8 +184,11 @@ class Follower:
                 " happen: take it back to before this block, and ask for more confirmations"
             )
         if found is None or moment.number < self.told.number:
-            log.warning("the node is behind", told=self.told.number, found=moment.number)
+            if not self._behind:
+                log.warning("the node is behind", told=self.told.number, found=moment.number)
+            self._behind = True
             return False
+        self._behind = False
         return True
 
     def _hash_at(self, number: int) -> bytes | None:

@@ -191,7 +191,6 @@ def test_audit_of_a_deposit_that_waits_longer_than_f_breaks_s7_until_frozen(
     index = exchange.open(exchange.roles.maker)
     exchange.chain.travel(exchange.windows.freeze - 1)
     assert law(audited(exchange), "S7").holds
-    exchange.chain.travel(1)
     found = law(audited(exchange), "S7")
     assert found.holds is False
     assert f"the deposit of account {index}" in found.found
