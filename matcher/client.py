@@ -10,6 +10,9 @@ Amounts and prices are integers in atoms, sizes in lots, as everywhere. What the
 handed on as it came: dictionaries whose numbers are decimal strings.
 """
 
+import functools
+import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,9 +34,9 @@ from matcher.client_errors import (
 from matcher.client_stream import BookMirror, Stream
 from matcher.eip712 import Domain, Message
 from matcher.errors import Reject
+from matcher.order_ids import OrderIds
 from matcher.proofs import verify_account_proof, verify_word_proof
 from matcher.types import (
-    SLOTS,
     AmendTerms,
     CancelAllTerms,
     CancelTerms,
@@ -60,65 +63,6 @@ CANCEL_LIFE: Final = 300  # seconds, of a cancel, cancel-all or amend; 600 at mo
 ID_TRIES: Final = 16  # of an order whose id we choose, when others with the account take it
 TRIES: Final = 3  # of one request, when the connection breaks or the node is busy
 _TIME_IS_FRESH: Final = 10.0  # seconds
-
-
-class OrderIds:
-    """Free order ids of one account: the lowest free slot and its next generation.
-
-    What the gateway knows is read when an id is first needed, when many orders that we believe open
-    may have been filled meanwhile, and after an id was refused because another client of the same
-    account took it.
-    """
-
-    REREAD = 64  # orders believed open since the last reading
-
-    def __init__(self) -> None:
-        self._next: dict[int, int] = {}  # slot to its next generation
-        self._busy: set[int] = set()
-        self._pending: set[int] = set()  # slots whose request is under way
-        self._believed: set[int] = set()  # slots found open since the last reading
-        self._loaded = False
-
-    @property
-    def outdated(self) -> bool:
-        """The gateway should be asked before the next id is taken."""
-        return not self._loaded or len(self._believed) >= self.REREAD
-
-    def load(self, slots: list[Answer]) -> None:
-        """Take over what ``GET /v1/accounts/{account}/slots`` says."""
-        for slot in slots:
-            number, generation = int(slot["slot"]), int(slot["nextGeneration"])
-            self._next[number] = max(generation, self._next.get(number, 0))
-        # What is under way may not have reached the gateway yet.
-        self._busy = {int(slot["slot"]) for slot in slots if slot["busy"]} | self._pending
-        self._believed.clear()
-        self._loaded = True
-
-    def forget(self) -> None:
-        """Ask the gateway before the next id is taken."""
-        self._loaded = False
-
-    def take(self) -> int:
-        """The next id; its slot is busy until it is given back."""
-        for slot in range(SLOTS):
-            if slot not in self._busy:
-                generation = self._next.get(slot, 0)
-                self._next[slot] = generation + 1
-                self._busy.add(slot)
-                self._pending.add(slot)
-                return generation * SLOTS + slot
-        raise ClientError(f"all {SLOTS} order slots of the account hold open orders")
-
-    def answered(self, order_id: int, still_open: bool) -> None:
-        """Say what became of an id."""
-        slot = order_id % SLOTS
-        self._pending.discard(slot)
-        if still_open:
-            self._busy.add(slot)
-            self._believed.add(slot)
-        else:
-            self._busy.discard(slot)
-            self._believed.discard(slot)
 
 
 class Client:
@@ -150,7 +94,7 @@ class Client:
         timeout: float = 10.0,
     ):
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url + "/v1", timeout=timeout)
+        self._http = httpx.Client(base_url=self.url + "/v1", timeout=timeout, verify=_tls())
         self._signer = None if private_key is None else Account.from_key(private_key)
         self._account = account
         self._domain: Domain | None = None
@@ -275,7 +219,7 @@ class Client:
         """
         chosen = order_id is None
         for attempt in range(ID_TRIES):
-            number = self._take_id() if order_id is None else order_id
+            number = self._take_id(attempt) if order_id is None else order_id
             order = Order(
                 account=self.account,
                 instrument=instrument,
@@ -342,11 +286,12 @@ class Client:
         """Free order ids, for orders that are built by hand."""
         return [self._take_id() for _ in range(count)]
 
-    def _take_id(self) -> int:
+    def _take_id(self, refused: int = 0) -> int:
+        """A free id; ``refused`` counts those that were taken by others just now."""
         with self._lock:
             if self._ids.outdated:
                 self._ids.load(self.get(f"/accounts/{self.account}/slots")["slots"])
-            return self._ids.take()
+            return self._ids.take(secrets.randbelow(1 << min(refused, 8)))
 
     def _forget_ids(self) -> None:
         with self._lock:
@@ -515,6 +460,12 @@ class Client:
         ``("account", index)``.
         """
         return Stream(self.url, channels)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Made once: reading the system's certificates takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _json(body: Mapping[str, Any]) -> dict[str, Any]:
