@@ -234,6 +234,22 @@ def test_freeze_with_a_successor_that_is_final_is_refused(
         exchange.freeze(roles.maker, account, base, late)
 
 
+def test_freeze_with_a_successor_that_is_not_the_next_is_refused(
+    exchange: Exchange, roles: Roles, account: int
+) -> None:
+    """An honest operator goes on: some batch is never final, but it does not follow the old one."""
+    since = deposited_at(exchange, account)
+    before = exchange.head
+    credited = exchange.credit(account)
+    young = idle(exchange, at=since + LIMIT + 1)
+    assert (before.header.id, credited.header.id, young.header.id) == (0, 1, 2)
+    now = exchange.chain.now
+    with reverts("NotOverdue", now, since + FREEZE, since + LIMIT):
+        exchange.freeze(roles.maker, account, before, young)
+    with reverts("NothingOwed", DEPOSIT, 0):
+        exchange.freeze(roles.maker, account, credited, young)
+
+
 def test_freeze_with_a_reverted_successor_is_refused(
     exchange: Exchange, roles: Roles, account: int
 ) -> None:
