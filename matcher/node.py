@@ -41,7 +41,7 @@ from matcher.gateway.server import GatewayServer
 from matcher.journal import Identity, Journal
 from matcher.redate import RedateError
 from matcher.sequencer import Policy, Sequencer
-from matcher.settings import Settings, configure_logging, load_operator
+from matcher.settings import Settings, SettingsError, configure_logging, load_operator
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +116,7 @@ class Node:
         self._ending = asyncio.Event()
         self._told: c.ChainBlock | None = None  # the last in the journal
         self._time = 0  # seconds, up to which every fact was told
-        self._final = 0  # newest final batch that was spoken of
+        self._head = self._final = 0  # newest batches on the chain, as last said
         self._halted_here = False
 
     # --- life ---------------------------------------------------------------------------------
@@ -239,6 +239,7 @@ class Node:
         if self._sequencer.failure is not None:
             failed.insert(0, ("sequencer", self._sequencer.failure))
         for name, error in failed:
+            log.error("task failed", task=name, exc_info=error)
             raise NodeStopped(f"{name}: {type(error).__name__}: {error}") from error
         if ended:
             raise NodeStopped(f"{ended[0]}: ended")
@@ -253,7 +254,11 @@ class Node:
             genesis=self._genesis,
             origins=self.settings.origins,
         )
-        return GatewayServer(app, self.settings.host, self.settings.port)
+        host, port = self.settings.host, self.settings.port
+        try:
+            return GatewayServer(app, host, port)
+        except OSError as error:
+            raise SettingsError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
 
     def _committer(self, deployment: Deployment) -> Committer:
         assert self.settings.operator is not None
@@ -286,11 +291,18 @@ class Node:
         await asyncio.gather(*map(self._sequencer.submit, commands))
         self._time = max(self._time, await asyncio.to_thread(self._follower.exchange_time))
         await self._sequencer.tick()
-        final = self._follower.batches.latest_final(self._follower.time)
+        self._note_batches()
+
+    def _note_batches(self) -> None:
+        """Say which batches the chain has taken, and forget what nobody will ask for."""
+        batches = self._follower.batches
+        final = batches.latest_final(self._follower.time)
+        if batches.head != self._head:
+            log.info("batches committed", last=batches.head)
         if final != self._final:
             log.info("batches final", last=final)
-            self._final = final
             self._batcher.forget(final - KEPT_FINAL)
+        self._head, self._final = batches.head, final
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         """Take steps until the node ends."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,7 +31,7 @@ from matcher.errors import (
 from matcher.journal import Identity, Journal
 from matcher.node import Node, NodeStopped
 from matcher.sequencer import Policy
-from matcher.settings import Settings
+from matcher.settings import Settings, SettingsError
 from matcher.types import Windows
 from tests.support.anvil import Anvil, AnvilExchange, anvil_exchange, running_anvil
 from tests.support.exchange import TOKENS, Roles
@@ -214,7 +215,7 @@ def test_node_whose_batches_became_too_old_redates_and_commits_them(
     anvil.travel(WINDOWS.lag + 1)
     with street.node() as node:
         assert node.wait("batches redated", first=1)["last"] == 1
-        node.wait("batches confirmed", last=1)
+        node.wait("batches committed", last=1)
         with street.client(node, street.roles.maker) as maker:
             assert maker.status()["head"] == "1"
             assert len(maker.open_orders()) == 2
@@ -258,10 +259,10 @@ def test_node_tells_traders_of_a_pause_and_goes_on_after_it(street: Street) -> N
         with street.client(node, street.roles.maker) as maker:
             street.exchange.send(street.roles.owner, pause(True))
             with pytest.raises(RequestRefused) as caught:
-                until_refused(lambda: maker.sell(street.symbol, PRICE, 1))
+                until_refused(lambda: maker.buy(street.symbol, 100, 1))
             assert caught.value.code == Reject.HALTED
             street.exchange.send(street.roles.owner, pause(False))
-            until_taken(lambda: maker.sell(street.symbol, PRICE, 1))
+            until_taken(lambda: maker.buy(street.symbol, 100, 1))
 
 
 def until_refused(order: Callable[[], object]) -> None:
@@ -316,6 +317,14 @@ def test_node_without_its_deployment_says_which_file_is_missing(street: Street) 
 def test_node_without_a_chain_says_where_it_looked(street: Street) -> None:
     with pytest.raises(ChainError, match=r"http://127.0.0.1:9: no answer"):
         asyncio.run(Node(street.settings(rpc="http://127.0.0.1:9")).run())
+
+
+def test_node_whose_port_is_taken_says_so(street: Street) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"127.0.0.1:{port}: cannot listen there"):
+            asyncio.run(Node(street.settings(port=port)).run())
+    assert street.journaled()  # and the journal was let go
 
 
 def test_node_beside_another_on_the_same_data_refuses(street: Street) -> None:
