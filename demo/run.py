@@ -20,6 +20,7 @@ from demo.show import Show
 from demo.stage import World, deploy_exchange, list_everything, open_trader
 from demo.steps import Flow, FlowError
 from matcher.chain.audit import AuditReport, audit
+from matcher.chain.deployment import default_path
 from matcher.errors import InvariantBroken
 
 JOURNAL: Final = "demo"  # directory below the output, of the journal and the archive
@@ -33,6 +34,7 @@ class Settings:
     rich: LocalAccount  # pays for everything, owns the exchange
     network: str
     output: Path
+    lasts: bool  # the chain outlives the run; else a record of another chain's exchange is left
 
 
 def run(settings: Settings, flow: Flow, show: Show) -> Results:
@@ -41,7 +43,8 @@ def run(settings: Settings, flow: Flow, show: Show) -> Results:
     remote = Remote(settings.w3)
     show.say(f"Deploying on {settings.network}, chain {settings.w3.eth.chain_id}")
     world = deploy_exchange(remote, settings.rich, flow)
-    world.deployment.save()
+    if settings.lasts or not default_path(world.deployment.chain_id).exists():
+        world.deployment.save()
     list_everything(world)
     show.say(f"Listed {', '.join(world.symbols[:3])}, ... {len(world.symbols)} instruments")
     with show.task("Opening accounts", len(flow.traders)) as bar:

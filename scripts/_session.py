@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from ape.cli import ConnectedProviderCommand
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
@@ -58,6 +59,16 @@ class Session:
             )
         return session
 
+    @property
+    def lasts(self) -> bool:
+        """The chain outlives this command."""
+        return not self.ends_with_command
+
+    @property
+    def is_real(self) -> bool:
+        """Whether somebody may lose money here."""
+        return self.chain_id not in DEVELOPMENT_CHAINS
+
     def account(self, alias: str) -> LocalAccount:
         """The account behind an alias of ape, or ``TEST::<n>``; only these never leave devnets.
 
@@ -73,7 +84,7 @@ class Session:
     def _test_account(self, alias: str) -> LocalAccount:
         from ape import accounts
 
-        if self.chain_id not in DEVELOPMENT_CHAINS:
+        if self.is_real:
             raise click.ClickException(
                 f"--account: found {alias} on chain {self.chain_id}, allowed an account of your "
                 "own (`ape accounts list`): everybody knows the keys of test accounts"
@@ -110,6 +121,18 @@ def _keyfile_account(alias: str) -> LocalAccount:
     return account
 
 
+class ChainCommand(ConnectedProviderCommand):
+    """A command with ``--network``; a chain that does not answer is said in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from ape.exceptions import NetworkError, ProviderError
+
+        try:
+            return super().invoke(ctx)
+        except (NetworkError, ProviderError) as error:
+            raise click.ClickException(f"the chain does not answer: {error}") from error
+
+
 # --- options --------------------------------------------------------------------------------------
 
 expect_chain_id = click.option(
@@ -129,6 +152,30 @@ def quiet() -> None:
     import structlog
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+def actions(group: click.Group) -> Callable[[str], Callable[[F], click.Command]]:
+    """Makes ``@action("name")``: a command of the group that gets a `Desk`.
+
+    The exchange is the one on record; where the chain ends with the command, a fresh one.
+    """
+
+    def action(name: str) -> Callable[[F], click.Command]:
+        def register(function: F) -> click.Command:
+            @functools.wraps(function)
+            def run(provider: Any, account: str, expect_chain_id: int | None, **rest: Any) -> None:
+                from scripts._exchange import find
+
+                session = Session.open(provider, expect_chain_id)
+                function(find(session, session.account(account), None), **rest)
+
+            del run.__wrapped__  # ape looks there for who wants the provider
+            command = expect_chain_id(account_option("Signs and pays.")(plain_errors(run)))
+            return group.command(name, cls=ChainCommand)(command)
+
+        return register
+
+    return action
 
 
 def plain_errors(command: F) -> F:

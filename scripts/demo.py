@@ -4,12 +4,18 @@ import sys
 from pathlib import Path
 
 import click
-from ape.cli import ConnectedProviderCommand
 
-from scripts._session import Session, account_option, expect_chain_id, plain_errors, quiet
+from scripts._session import (
+    ChainCommand,
+    Session,
+    account_option,
+    expect_chain_id,
+    plain_errors,
+    quiet,
+)
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=ChainCommand)
 @click.option(
     "--flow",
     "flow_file",
@@ -49,12 +55,14 @@ def cli(provider, flow_file, limit, seed, turns, output, account, expect_chain_i
 
     quiet()
     session = Session.open(provider, expect_chain_id)
-    if session.chain_id not in (1337, 31337):
+    if session.is_real:
         raise click.ClickException(
             f"chain id: found {session.chain_id}, allowed a development chain: the demo moves time"
         )
     chosen = lobster.flow(flow_file, limit) if flow_file else generator.generate(seed, turns)
-    settings = Settings(session.w3, session.account(account), session.network, output)
+    settings = Settings(
+        session.w3, session.account(account), session.network, output, session.lasts
+    )
     show = Show(default_console())
     results = run(settings, chosen, show)
     finish(results, settings, chosen, show)

@@ -1,0 +1,86 @@
+"""Runs an exchange against a network: matcher, gateway and committer in one process."""
+
+from pathlib import Path
+
+import click
+
+from scripts._session import ChainCommand, Session, account_option, expect_chain_id, plain_errors
+
+
+@click.command(cls=ChainCommand)
+@account_option("Owns the fresh exchange where the chain is fresh; signs nothing else.")
+@click.option("--operator", default="TEST::1", show_default=True, help="Signs and pays commits.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Of the journal and the published batches; by default data/<chain id>.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="That the gateway listens at.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535))
+@click.option(
+    "--batch-age",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Seconds until a batch is closed.",
+)
+@click.option("--confirmations", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--log-level", default="info", show_default=True)
+@expect_chain_id
+@plain_errors
+def cli(
+    provider,
+    account,
+    operator,
+    data,
+    host,
+    port,
+    batch_age,
+    confirmations,
+    log_level,
+    expect_chain_id,
+):
+    """Run an exchange until it is interrupted: matcher, gateway, committer.
+
+    On ethereum:local:test and ethereum:local:foundry the chain, and a fresh exchange with a few
+    listed options, live as long as the node.
+    """
+    import asyncio
+    import tempfile
+
+    from matcher.sequencer import Policy
+    from matcher.settings import Settings, configure_logging
+    from scripts._exchange import find
+
+    session = Session.open(provider, expect_chain_id)
+    configure_logging(log_level, False)
+    deployment = find(session, session.account(account), None).deployment
+    # The journal of a chain that is gone is nobody's.
+    scratch = tempfile.TemporaryDirectory() if session.ends_with_command else None
+    directory = Path(scratch.name) if scratch else data or Path("data") / str(session.chain_id)
+    settings = Settings(
+        rpc=getattr(provider, "uri", "") or "the chain in this process",
+        data=directory,
+        host=host,
+        port=port,
+        confirmations=confirmations,
+        operator=session.account(operator),
+        batches=Policy(max_age=batch_age),
+    )
+    try:
+        asyncio.run(_run(settings, deployment))
+    finally:
+        if scratch:
+            scratch.cleanup()
+
+
+async def _run(settings, deployment) -> None:
+    """Inside the loop: a node makes its events there."""
+    from web3 import EthereumTesterProvider
+
+    from matcher.node import Node
+    from scripts._embedded import EmbeddedNode
+
+    embedded = isinstance(deployment.w3.provider, EthereumTesterProvider)
+    node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
+    await node.run()
