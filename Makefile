@@ -73,7 +73,8 @@ fuzz: setup ## Run the property and differential tests with far more examples
 
 .PHONY: gas-update
 gas-update: setup ## Write the gas snapshots anew
-	@$(PYTEST) tests/gas --gas-update
+	@$(PYTEST) tests/gas --gas-update --deselect tests/gas/test_table.py
+	@$(BIN)/python -m tests.gas.table
 
 .PHONY: layout-update
 layout-update: environment ## Write the snapshots of storage layout and code size anew
