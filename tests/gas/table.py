@@ -34,7 +34,7 @@ def table() -> str:
     for name, file, cases, fills in ROWS:
         figures = json.loads((HERE / "snapshots" / f"{file}.json").read_text())
         gas = [figures[case]["gas"] for case in cases.split("|")]
-        shown = " / ".join(f"{-value // fills:,}" if fills < 0 else f"{value:,}" for value in gas)
+        shown = " / ".join(f"{value / -fills:,.1f}" if fills < 0 else f"{value:,}" for value in gas)
         lines.append(f"| {name} | {shown} | `{file}.json` |\n")
     return "".join(lines)
 
