@@ -155,7 +155,7 @@ class Client:
     def now(self) -> int:
         """The exchange's time, seconds: asked now and then, else carried on by our own clock."""
         if self._clock is None or time.monotonic() - self._clock[0] > _TIME_IS_FRESH:
-            self._clock = (time.monotonic(), int(self.get("/status")["time"]))
+            self._clock = (time.monotonic(), int(self.get("/health")["time"]))
         return self._clock[1]
 
     def sign(self, message: Message) -> str:

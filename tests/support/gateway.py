@@ -136,7 +136,7 @@ class Exchange:
         self.sequencer.subscribe(self.feed.on_events)
         self.sequencer.subscribe_batches(self.feed.on_batch)
         await self.sequencer.start()
-        app = make_app(
+        self.app = make_app(
             sequencer=self.sequencer,
             feed=self.feed,
             domain=DOMAIN,
@@ -145,7 +145,7 @@ class Exchange:
             genesis=GENESIS,
             **self._limits,
         )
-        self._server = GatewayServer(app, port=0)
+        self._server = GatewayServer(self.app, port=0)
         await self._server.start()
         self.url = self._server.url
 

@@ -1,6 +1,7 @@
 """Restarts, faults, the end, and what a wallet must know to begin."""
 
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
@@ -153,3 +154,15 @@ def test_stop_closes_streams_and_answers_no_more(tmp_path):
         stream.receive(10)
     with pytest.raises(httpx.ConnectError):
         HTTP.get(url + "/v1/health")
+
+
+def test_reference_names_every_route(exchange):
+    reference = (Path(__file__).parents[3] / "docs" / "reference" / "http-api.md").read_text()
+    routes = [route.path for route in exchange.app.routes]
+    assert "/v1/orders" in routes
+    missing = [
+        path
+        for path in routes
+        if f"{path}`" not in reference.replace("?", "`") and f"{path}\n" not in reference
+    ]
+    assert missing == []
