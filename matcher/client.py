@@ -291,7 +291,7 @@ class Client:
         with self._lock:
             if self._ids.outdated:
                 self._ids.load(self.get(f"/accounts/{self.account}/slots")["slots"])
-            # The first refusal only says that our knowledge was old; more say that others are quick.
+            # One refusal says that our knowledge was old; more say that others are quick.
             return self._ids.take(secrets.randbelow(1 << min(max(refused - 1, 0), 8)))
 
     def _forget_ids(self) -> None:
