@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -70,13 +71,22 @@ def committer_of(exchange: AnvilExchange, pipeline: Pipeline, **options: Any) ->
     )
 
 
-def run(committer: Committer, limit: int = 40) -> Progress:
-    """Step until there is nothing left to do."""
+def run(committer: Committer, anvil: Anvil, limit: int = 200) -> Progress:
+    """Step until there is nothing left to do, on a node that mines what it gets."""
     for _ in range(limit):
-        progress = committer.step()
+        progress = landed(committer.step(), anvil)
         if progress.stage == Stage.IDLE:
             return progress
     raise AssertionError(f"still {progress}")
+
+
+def landed(progress: Progress, anvil: Anvil) -> Progress:
+    """Wait until what was sent is in a block: anvil mines after it has answered."""
+    if progress.stage in (Stage.SENT, Stage.REPLACED):
+        anvil.w3.eth.wait_for_transaction_receipt(
+            HexBytes(progress.transaction), timeout=30, poll_latency=0.01
+        )
+    return progress
 
 
 def bodies(exchange: AnvilExchange) -> list[tuple[int, bytes]]:
@@ -97,11 +107,11 @@ def test_committer_after_a_reorg_of_its_commit_commits_the_same_header_again(
     exchange: AnvilExchange, anvil: Anvil, pipeline: Pipeline
 ) -> None:
     committer = committer_of(exchange, pipeline)
-    run(committer)
+    run(committer, anvil)
     before = bodies(exchange)
     anvil.reorg(2)
     assert exchange.head() == 1
-    run(committer)
+    run(committer, anvil)
     assert bodies(exchange) == before == archived(pipeline)
 
 
@@ -109,14 +119,14 @@ def test_committer_after_a_reorg_deeper_than_its_lag_asks_for_redating(
     exchange: AnvilExchange, anvil: Anvil, pipeline: Pipeline
 ) -> None:
     committer = committer_of(exchange, pipeline)
-    run(committer)
+    run(committer, anvil)
     anvil.reorg(1)
     anvil.travel(WINDOWS.lag)
     with pytest.raises(faults.BatchTooOld, match="batch 3 "):
         committer.step()
     pipeline.redate()
     anvil.travel(1)
-    run(committer)
+    run(committer, anvil)
     assert bodies(exchange) == archived(pipeline)
 
 
@@ -125,7 +135,7 @@ def test_committer_of_a_child_whose_parent_left_the_chain_never_lands_in_its_pla
 ) -> None:
     committer = committer_of(exchange, pipeline, confirmations=3)
     nonce = anvil.w3.eth.get_transaction_count(exchange.roles.operator.address)
-    assert committer.step().stage == Stage.SENT  # batch 1
+    assert landed(committer.step(), anvil).stage == Stage.SENT  # batch 1
     assert exchange.head() == 1
     anvil.automine(False)
     sent = committer.step()
@@ -144,7 +154,7 @@ def test_committer_of_a_child_whose_parent_left_the_chain_never_lands_in_its_pla
     receipt = anvil.w3.eth.wait_for_transaction_receipt("0x" + sent.transaction.hex())
     assert receipt["status"] == 0
     assert exchange.head() == 0
-    run(committer_of(exchange, pipeline))
+    run(committer_of(exchange, pipeline), anvil)
     assert bodies(exchange) == archived(pipeline)
 
 
@@ -184,7 +194,7 @@ def test_committer_whose_transaction_is_stuck_replaces_it_with_a_higher_offer(
     anvil.mine()
     assert exchange.head() == 1
     anvil.automine(True)
-    run(committer)
+    run(committer, anvil)
     assert bodies(exchange) == archived(pipeline)
 
 
@@ -211,7 +221,7 @@ def test_committer_whose_transaction_was_dropped_sends_it_again(
     assert committer.step().stage == Stage.SENT
     anvil.automine(True)
     anvil.mine()
-    run(committer)
+    run(committer, anvil)
     assert bodies(exchange) == archived(pipeline)
 
 
@@ -242,7 +252,7 @@ def test_committer_whose_commit_fails_in_its_block_decodes_why_and_tries_again(
         committer.step()
     assert "CommitsPaused()" in capsys.readouterr().out
     exchange.send(owner, pause(False))
-    run(committer)
+    run(committer, anvil)
     assert bodies(exchange) == archived(pipeline)
 
 
@@ -259,7 +269,7 @@ def test_committer_restarted_with_a_transaction_waiting_lets_it_land(
     assert anvil.w3.eth.get_transaction_count(operator, "pending") == due + 1
     anvil.mine()
     anvil.automine(True)
-    run(again)
+    run(again, anvil)
     assert bodies(exchange) == archived(pipeline)
 
 
@@ -282,7 +292,7 @@ def test_committer_restarted_with_a_stuck_transaction_outbids_it(
     anvil.mine()
     anvil.automine(True)
     assert exchange.head() == 1
-    run(again)
+    run(again, anvil)
     assert bodies(exchange) == archived(pipeline)
     assert progress.transaction != stuck.transaction
 
@@ -317,7 +327,7 @@ def test_committer_that_crashes_before_any_request_commits_each_batch_once(
     exchange: AnvilExchange, anvil: Anvil, pipeline: Pipeline
 ) -> None:
     """Each life is a request longer than the last, until one gets by without a crash."""
-    committer_of(exchange, pipeline).step()  # batch 1 stands; 2 and 3 are left
+    landed(committer_of(exchange, pipeline).step(), anvil)  # batch 1 stands; 2 and 3 are left
     provider = MortalProvider(anvil.url)
     w3 = Web3(provider)
     mortal = dataclasses.replace(
@@ -328,12 +338,12 @@ def test_committer_that_crashes_before_any_request_commits_each_batch_once(
         clean = anvil.rpc("evm_snapshot")
         provider.left, provider.sent = requests, 0
         try:
-            run(committer_of(mortal, pipeline, w3=w3))
+            run(committer_of(mortal, pipeline, w3=w3), anvil)
         except Crash:
             sent.append(provider.sent)
         else:
             break
-        run(committer_of(exchange, pipeline))
+        run(committer_of(exchange, pipeline), anvil)
         assert bodies(exchange) == archived(pipeline), f"after {requests} requests"
         anvil.rpc("evm_revert", clean)
     assert {0, 1, 2} == set(sent)  # lives ended before, between and after the two commits

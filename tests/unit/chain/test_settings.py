@@ -1,7 +1,9 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner
 from eth_account import Account
 
@@ -13,9 +15,12 @@ OPERATOR = account("operator")
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No key in the environment, and the log as it was after a command has set it."""
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")
