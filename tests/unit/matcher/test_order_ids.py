@@ -11,22 +11,28 @@ def slot(number: int, generation: int, busy: bool = False) -> dict:
     return {"slot": str(number), "nextGeneration": str(generation), "busy": busy}
 
 
-def test_ids_take_the_lowest_free_slot_and_its_next_generation():
+def test_ids_take_slots_in_turn_and_their_next_generation():
     ids = OrderIds()
     assert ids.outdated
-    ids.load([slot(0, 3, busy=True), slot(1, 7), slot(3, 2, busy=True)])
+    ids.load([slot(0, 3, busy=True), slot(1, 7), slot(3, 2, busy=True), slot(4, 6)])
     assert not ids.outdated
-    assert [ids.take() for _ in range(3)] == [7 * SLOTS + 1, 2, 4]
+    assert [ids.take() for _ in range(3)] == [2, 6 * SLOTS + 4, 5]
 
 
-def test_ids_of_orders_that_are_over_free_their_slot_for_the_next_generation():
+def test_ids_of_orders_that_are_over_come_again_when_their_turn_has_come():
     ids = OrderIds()
     ids.load([])
-    first = ids.take()
-    ids.answered(first, still_open=True)
-    assert ids.take() == 1
-    ids.answered(first, still_open=False)
+    for expected in range(SLOTS):
+        taken = ids.take()
+        ids.answered(taken, still_open=False)
+        assert taken == expected
     assert ids.take() == SLOTS
+
+
+def test_ids_of_a_new_client_begin_where_the_turn_had_come_to():
+    ids = OrderIds()
+    ids.load([slot(n, 2 if n < 7 else 1) for n in range(SLOTS)])
+    assert ids.take() == 7 + SLOTS
 
 
 def test_ids_under_way_stay_taken_when_the_gateway_does_not_know_them_yet():
@@ -34,7 +40,9 @@ def test_ids_under_way_stay_taken_when_the_gateway_does_not_know_them_yet():
     ids.load([])
     pending = ids.take()
     ids.load([])
-    assert ids.take() != pending
+    ids.load([slot(n, 1, busy=n != pending) for n in range(SLOTS)])
+    with pytest.raises(ClientError, match="4096 order slots"):
+        ids.take()
     ids.answered(pending, still_open=False)
     assert ids.take() == pending + SLOTS
 
@@ -48,14 +56,14 @@ def test_ids_are_read_again_when_many_orders_may_have_been_filled():
     assert ids.outdated
     ids.load([slot(n, 1) for n in range(OrderIds.REREAD)])
     assert not ids.outdated
-    assert ids.take() == SLOTS
+    assert ids.take() == OrderIds.REREAD
 
 
 def test_ids_after_a_refusal_skip_free_slots():
     ids = OrderIds()
     ids.load([slot(0, 1, busy=True)])
     assert ids.take(skip=2) == 3
-    assert ids.take() == 1
+    assert ids.take() == 4
 
 
 def test_ids_of_an_account_with_all_slots_busy_are_no_more():
