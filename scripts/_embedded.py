@@ -1,13 +1,18 @@
 """A node on the chain inside its own process, where no URL leads."""
 
+import asyncio
+import contextlib
 import threading
-from typing import Any
+import time
+from typing import Any, Final
 
 from web3 import EthereumTesterProvider, Web3
 
 from matcher.chain.deployment import Deployment
 from matcher.node import Node
 from matcher.settings import Settings
+
+BLOCK_TIME: Final = 1.0  # seconds
 
 
 class OneAtATime(EthereumTesterProvider):
@@ -21,19 +26,42 @@ class OneAtATime(EthereumTesterProvider):
         with self._turn:
             return super().make_request(method, params)
 
+    def mine(self) -> None:
+        """An empty block of this moment: else the time stands still where nobody sends anything."""
+        with self._turn:
+            tester = self.ethereum_tester
+            parent = tester.get_block_by_number("latest")["timestamp"]
+            tester.time_travel(max(parent + 1, int(time.time())))
+            tester.mine_block()
+
 
 class EmbeddedNode(Node):
-    """A node whose chain is at hand already."""
+    """A node whose chain is at hand already, and makes a block every second."""
 
     def __init__(self, settings: Settings, deployment: Deployment):
         super().__init__(settings)
-        self._deployment = deployment
+        provider = deployment.w3.provider
+        assert isinstance(provider, EthereumTesterProvider)
+        self._provider = OneAtATime(provider)
+        self._w3 = Web3(self._provider)
+        fields = set(deployment.__dataclass_fields__) - {"w3", "_contracts"}
+        known = {name: getattr(deployment, name) for name in fields}
+        self._deployment = Deployment(self._w3, **known)
+
+    async def run(self) -> None:
+        """Run until `stop` or a signal."""
+        blocks = asyncio.create_task(self._make_blocks(), name="blocks")
+        try:
+            await super().run()
+        finally:
+            blocks.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await blocks
+
+    async def _make_blocks(self) -> None:
+        while True:
+            await asyncio.sleep(BLOCK_TIME)
+            await asyncio.to_thread(self._provider.mine)
 
     def _find_deployment(self) -> Deployment:
-        """The same exchange through a provider that threads may share."""
-        provider = self._deployment.w3.provider
-        assert isinstance(provider, EthereumTesterProvider)
-        self._w3 = Web3(OneAtATime(provider))
-        found = self._deployment
-        fields = [name for name in found.__dataclass_fields__ if name not in ("w3", "_contracts")]
-        return Deployment(self._w3, **{name: getattr(found, name) for name in fields})
+        return self._deployment

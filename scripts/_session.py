@@ -126,7 +126,10 @@ class ChainCommand(ConnectedProviderCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         from ape.exceptions import NetworkError, ProviderError
+        from ape.logging import LogLevel, logger
 
+        if logger.level == LogLevel.INFO:  # it speaks on the standard output, where answers stand
+            logger.set_level(LogLevel.WARNING)
         try:
             return super().invoke(ctx)
         except (NetworkError, ProviderError) as error:

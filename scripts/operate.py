@@ -78,11 +78,11 @@ def list_instruments(desk, market, expiry, strikes, kind):
 
 @action("set-fees")
 @click.argument("market", type=int)
-@click.argument("taker", type=int)
-@click.argument("maker", type=int)
+@click.option("--taker", required=True, type=int, help="Atoms per lot.")
+@click.option("--maker", required=True, type=int, help="Atoms per lot; negative is a rebate.")
 @click.option("--in", "delay", default=600, show_default=True, help="Seconds from now.")
 def set_fees(desk, market, taker, maker, delay):
-    """Date new fee rates, atoms per lot (owner); a rebate goes after --, as in -- 300 -100."""
+    """Date new fee rates (owner)."""
     active_at = desk.session.w3.eth.get_block("latest")["timestamp"] + delay
     call = desk.deployment.markets.functions.setFees(market, taker, maker, active_at)
     desk.send(f"fees of market {market} from {moment(active_at)} on", call)
