@@ -86,6 +86,7 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     /// @inheritdoc IBatchRegistry
     function commit(
         uint40 builtAt,
+        bytes32 parent,
         uint256 anchor,
         bytes32 anchorHash,
         bytes32 extra,
@@ -104,7 +105,7 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
         header.info = HeaderInfoLibrary.make(
             PROTOCOL_VERSION, current.operator(), MODE_CALLDATA, id, builtAt, uint16(chunkCount)
         );
-        header.parent = _place(current.id()).parent();
+        header.parent = _requireParent(current.id(), parent);
         header.stateRoot = _lastRoot(words);
         header.extra = extra;
         header.chunksRoot = _emitBody(id, words);
@@ -431,6 +432,13 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
         RingWord next = _place(id + 1);
         uint256 finalAt = uint256(next.committedAt()) + finalAfter;
         require(next.isEmpty() || block.timestamp >= finalAt, RingFull(id, finalAt));
+    }
+
+    /// Words follow from one state only. Without this the same batch sent twice, by a second process
+    /// or after a lost answer, would land again as the next one, and convict its honest operator.
+    function _requireParent(uint40 headId, bytes32 named) private view returns (bytes32 parent) {
+        parent = _place(headId).parent();
+        require(parent == named, ParentMismatch(headId, parent, named));
     }
 
     function _requirePrevious(uint40 id, Header calldata previous) private view {

@@ -30,6 +30,8 @@ interface IBatchRegistry {
     error BondTooSmall(uint16 index, uint256 bond, uint256 minBond);
     error CommitsPaused();
     error ExchangeIsFrozen();
+    /// `found` is the head's ring word with its low 40 bits zero.
+    error ParentMismatch(uint40 headId, bytes32 found, bytes32 named);
     /// `found` is the chain's hash of block `anchor`, 0 outside the last 256 blocks.
     error AnchorMismatch(uint256 anchor, bytes32 found, bytes32 named);
     /// `builtAt` must be the parent's or later, at most `lag` ago, and before this block.
@@ -83,10 +85,12 @@ interface IBatchRegistry {
 
     /// Commits the next batch in calldata mode. `words` holds chunkCount * 32 op words.
     /// Writes one ring word and the head slot; emits the header and the body.
+    /// `parent` is the parent the batch was built on: sent twice, it is taken once.
     /// `anchor` is a block of the last 256 on which the batch builds, `anchorHash` its hash: after a
     /// reorg that removed it, the commit fails. `extra`: keccak256 of the published order file.
     function commit(
         uint40 builtAt,
+        bytes32 parent,
         uint256 anchor,
         bytes32 anchorHash,
         bytes32 extra,

@@ -384,7 +384,7 @@ class Committer:
 
     def _calldata(self, batch: Batch, anchor: tuple[int, bytes]) -> bytes:
         words = [int.from_bytes(word, "big") for word in batch.word_list()]
-        call = self._functions.commit(batch.built_at, *anchor, batch.extra, words)
+        call = self._functions.commit(batch.built_at, batch.header[32:64], *anchor, batch.extra, words)
         return bytes(HexBytes(call._encode_transaction_data()))
 
     def _anchor(self, sight: _Sight) -> tuple[int, bytes] | None:

@@ -51,7 +51,12 @@ def commit(exchange: Exchange, words: list[int]) -> Measured:
     still(chain)
     anchor = chain.height
     call = exchange.registry.functions.commit(
-        chain.now - 1, anchor, chain.block_hash(anchor), keccak(b"order file"), words
+        chain.now - 1,
+        exchange.parent,
+        anchor,
+        chain.block_hash(anchor),
+        keccak(b"order file"),
+        words,
     )
     return measure(chain, exchange.roles.operator, call)
 

@@ -265,13 +265,20 @@ class Exchange:
         """Commit an empty chunk that states the root of any state, true or not."""
         return self._commit(pack_chunk([], state.root()), state, self.chain.now - 1, ZERO)
 
+    @property
+    def parent(self) -> bytes:
+        """The parent of the next batch, as the chain has it."""
+        functions = self.registry.functions
+        head = self.chain.call(functions.head())[0]
+        return bytes(self.chain.call(functions.ringWord(head))[:27]) + bytes(5)
+
     def _commit(self, words: list[int], state: State, built_at: int, extra: bytes) -> Batch:
         anchor = self.chain.height
         call = self.registry.functions.commit(
-            built_at, anchor, self.chain.block_hash(anchor), extra, words
+            built_at, self.parent, anchor, self.chain.block_hash(anchor), extra, words
         )
-        receipt = self.chain.send(self.roles.operator, call)
         parent = self.head.header
+        receipt = self.chain.send(self.roles.operator, call)
         header = Header(
             operator=receipt_operator(receipt),
             id=parent.id + 1,

@@ -100,11 +100,16 @@ class Registry:
         self.send(self.roles.owner, "setOperator", index)
         return index
 
+    def parent(self) -> bytes:
+        """The parent of the next batch, as the chain has it."""
+        return bytes(self.ask("ringWord", self.ask("head")[0])[:27]) + bytes(5)
+
     def arguments(
         self,
         words: list[int] | None = None,
         *,
         built_at: int | None = None,
+        parent: bytes | None = None,
         anchor: int | None = None,
         anchor_hash: bytes | None = None,
         extra: bytes = ZERO,
@@ -113,6 +118,7 @@ class Registry:
         block = self.chain.height if anchor is None else anchor
         return (
             self.chain.now - 1 if built_at is None else built_at,
+            self.parent() if parent is None else parent,
             block,
             self.chain.block_hash(block) if anchor_hash is None else anchor_hash,
             extra,
@@ -130,7 +136,7 @@ class Registry:
         """Commit the next batch and check what was emitted."""
         args = self.arguments(words, **others)
         receipt = self.send(sender or self.roles.operator, "commit", *args)
-        built_at, _, _, extra, body = args
+        built_at, _, _, _, extra, body = args
         header = Header(
             operator=operator,
             id=self.head.header.id + 1,

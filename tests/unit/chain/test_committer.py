@@ -10,7 +10,7 @@ from matcher.batch import Batch
 from matcher.chain import faults
 from matcher.chain.committer import Committer, Stage
 from matcher.errors import ReorgBelowConfirmed
-from tests.support.chain import ETHER, account
+from tests.support.chain import ETHER, account, reverts
 from tests.support.exchange import TOKENS, Exchange
 from tests.support.pipeline import Pipeline
 
@@ -239,18 +239,29 @@ def test_committer_that_finds_a_batch_nobody_archived_names_it(
 ) -> None:
     list(stages(committer_of(exchange, pipeline)))
     exchange.chain.travel(1)
-    send_again(exchange, pipeline.archive.read(1))
+    send_again(exchange, pipeline.archive.read(1), exchange.parent)
     with pytest.raises(faults.ForeignBatch, match=r"batch 2: .* the archive has none"):
         committer_of(exchange, pipeline).step()
 
 
-def send_again(exchange: Exchange, batch: Batch) -> None:
-    """What the committer must never do: the same words as the next batch."""
+def send_again(exchange: Exchange, batch: Batch, parent: bytes) -> None:
+    """The same words once more, by a second process perhaps."""
     chain = exchange.chain
     words = [int.from_bytes(word, "big") for word in batch.word_list()]
     anchor = (chain.height, chain.block_hash(chain.height))
-    call = exchange.registry.functions.commit(batch.built_at, *anchor, batch.extra, words)
+    call = exchange.registry.functions.commit(batch.built_at, parent, *anchor, batch.extra, words)
     chain.send(exchange.roles.operator, call)
+
+
+def test_commit_of_a_batch_that_is_sent_twice_is_refused_the_second_time(
+    exchange: Exchange, pipeline: Pipeline
+) -> None:
+    list(stages(committer_of(exchange, pipeline)))
+    exchange.chain.travel(1)
+    batch = pipeline.archive.read(1)
+    parent = batch.header[32:64]
+    with reverts("ParentMismatch", 1, exchange.parent, parent):
+        send_again(exchange, batch, parent)
 
 
 def test_committer_after_a_revert_does_not_commit_the_batch_again(

@@ -21,7 +21,10 @@ def test_gas_limit_of_a_commit_is_enough_for_any_words(
         ops = [rng.getrandbits(bits) if bits else 0 for _ in range(30)]
         words += [*ops, *pack_chunk([], rng.randbytes(32))[30:]]
     anchor = (chain.height, chain.block_hash(chain.height))
-    call = exchange.registry.functions.commit(chain.now - 1, *anchor, rng.randbytes(32), words)
+    extra = rng.randbytes(32)
+    call = exchange.registry.functions.commit(
+        chain.now - 1, exchange.parent, *anchor, extra, words
+    )
     limit = gas_limit(calldata(call), len(words))
     used = chain.send(exchange.roles.operator, call).gas
     assert used <= limit

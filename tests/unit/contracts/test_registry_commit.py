@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matcher.reference.header import decode, genesis_ring_word, ring_slot, ring_word
+from matcher.reference.header import decode, genesis_ring_word, parent_of, ring_slot, ring_word
 from matcher.reference.tree import ZERO, keccak
 from matcher.reference.words import Credit, Fill, Release, Transfer, pack_chunk
 from matcher.types import RING_SLOTS
@@ -179,6 +179,19 @@ def test_commit_built_at_not_before_genesis(registry: Registry) -> None:
     with reverts("BuiltAtOutside", wrong, registry.deployed_at, registry.chain.now - 1):
         registry.commit(built_at=wrong)
     registry.commit(built_at=registry.deployed_at)
+
+
+# --- parents ------------------------------------------------------------------------------------
+
+
+def test_commit_with_another_parent_is_refused(registry: Registry) -> None:
+    genesis = registry.parent()
+    first = registry.commit()
+    found = parent_of(first.header.batch_hash())
+    for wrong in (genesis, first.header.batch_hash(), ZERO):
+        with reverts("ParentMismatch", 1, found, wrong):
+            registry.commit(parent=wrong)
+    registry.commit(parent=found)
 
 
 # --- anchors ------------------------------------------------------------------------------------
