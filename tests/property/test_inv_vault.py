@@ -216,9 +216,11 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Somebody freezes the exchange; all leave; nothing is left."""
-        if self.deposited[2]:
-            self.leave()
-        self.chain.revert(self.before)
+        try:
+            if self.deposited[2]:
+                self.leave()
+        finally:
+            self.chain.revert(self.before)
 
     def leave(self) -> None:
         head = self.x.head

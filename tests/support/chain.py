@@ -181,6 +181,18 @@ class Chain:
         else:
             self.at_next()
 
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """What happens inside is forgotten, however it ends.
+
+        Hypothesis may leave an example in the middle, at any draw.
+        """
+        before = self.snapshot()
+        try:
+            yield
+        finally:
+            self.revert(before)
+
     def at_next(self) -> None:
         """The next block is made one second after the newest."""
         parent = self.evm.get_canonical_block_header_by_number(self.height)

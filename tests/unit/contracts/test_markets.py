@@ -73,17 +73,16 @@ def test_market_listed_reads_back_with_dated_fees(exchange: Exchange) -> None:
 def test_market_of_any_terms_reads_back(
     exchange: Exchange, name: str, tick: int, strike: int, taker: int, maker: int
 ) -> None:
-    before = exchange.chain.snapshot()
-    if taker + maker < 0:
-        with reverts("FeesNegative", taker, maker):
-            send(exchange, "listMarket", name, tick, strike, taker, maker)
-    else:
-        index = send(exchange, "listMarket", name, tick, strike, taker, maker).event(
-            "MarketListed"
-        )["market"]
-        assert call(exchange, "marketOf", index) == (name, tick, strike)
-        assert call(exchange, "feesOf", index) == (taker, maker, taker, maker, 0)
-    exchange.chain.revert(before)
+    with exchange.chain.passing():
+        if taker + maker < 0:
+            with reverts("FeesNegative", taker, maker):
+                send(exchange, "listMarket", name, tick, strike, taker, maker)
+        else:
+            index = send(exchange, "listMarket", name, tick, strike, taker, maker).event(
+                "MarketListed"
+            )["market"]
+            assert call(exchange, "marketOf", index) == (name, tick, strike)
+            assert call(exchange, "feesOf", index) == (taker, maker, taker, maker, 0)
 
 
 @pytest.mark.parametrize(
@@ -377,24 +376,23 @@ def test_instrument_symbol_is_that_of_the_reference_model(
     exchange: Exchange, kind: int, strike: int, day: int
 ) -> None:
     chain = exchange.chain
-    before = chain.snapshot()
-    this = exchange.clone()
-    expiry = 24 * day + 8
-    this.open_expiry(expiry=expiry, cap=2**56 - 1)
-    receipt = send(this, "listInstruments", [(MARKET, kind, expiry, strike)])
-    expected = symbol("BTC", kind, expiry, strike)
-    assert receipt.event("InstrumentListed") == {
-        "instrument": 5,
-        "market": MARKET,
-        "kind": kind,
-        "expiry": expiry,
-        "strike": strike,
-        "symbol": expected,
-    }
-    assert call(this, "symbolOf", 5) == expected
-    assert call(this, "indexOf", keccak(expected.encode())) == 5
-    assert call(this, "instrumentOf", 5) == (MARKET, kind, expiry, strike)
-    chain.revert(before)
+    with chain.passing():
+        this = exchange.clone()
+        expiry = 24 * day + 8
+        this.open_expiry(expiry=expiry, cap=2**56 - 1)
+        receipt = send(this, "listInstruments", [(MARKET, kind, expiry, strike)])
+        expected = symbol("BTC", kind, expiry, strike)
+        assert receipt.event("InstrumentListed") == {
+            "instrument": 5,
+            "market": MARKET,
+            "kind": kind,
+            "expiry": expiry,
+            "strike": strike,
+            "symbol": expected,
+        }
+        assert call(this, "symbolOf", 5) == expected
+        assert call(this, "indexOf", keccak(expected.encode())) == 5
+        assert call(this, "instrumentOf", 5) == (MARKET, kind, expiry, strike)
 
 
 def test_markets_of_another_exchange_ask_their_own_owner(exchange: Exchange, roles: Roles) -> None:

@@ -101,18 +101,19 @@ def test_settle_by_any_majority_takes_its_lower_middle(
     exchange: Exchange, data: st.DataObject, members: int
 ) -> None:
     chain = exchange.chain
-    before = chain.snapshot()
-    this = exchange.clone()
-    expiry, accounts = expiry_of(this, members)
-    count = data.draw(st.integers(members // 2 + 1, members))
-    who = data.draw(st.permutations(range(members)))[:count]
-    low = data.draw(st.integers(0, CAP))
-    prices = data.draw(st.lists(st.integers(low, low + low // 50), min_size=count, max_size=count))
-    chain.at(expiry * 3600)
-    reports = reports_by(this, accounts, expiry, dict(zip(who, prices, strict=True)))
-    settle(this, reports, expiry)
-    assert price_of(this, expiry)[0] == min(sorted(prices)[(count - 1) // 2], CAP)
-    chain.revert(before)
+    with chain.passing():
+        this = exchange.clone()
+        expiry, accounts = expiry_of(this, members)
+        count = data.draw(st.integers(members // 2 + 1, members))
+        who = data.draw(st.permutations(range(members)))[:count]
+        low = data.draw(st.integers(0, CAP))
+        prices = data.draw(
+            st.lists(st.integers(low, low + low // 50), min_size=count, max_size=count)
+        )
+        chain.at(expiry * 3600)
+        reports = reports_by(this, accounts, expiry, dict(zip(who, prices, strict=True)))
+        settle(this, reports, expiry)
+        assert price_of(this, expiry)[0] == min(sorted(prices)[(count - 1) // 2], CAP)
 
 
 # --- when

@@ -425,21 +425,20 @@ def test_account_words_keep_their_fields_apart(
 ) -> None:
     """Whatever is written, in whatever order: the other fields stay as they were."""
     chain, maker = exchange.chain, exchange.roles.maker
-    before = chain.snapshot()
-    exchange.fund(maker, 1 << 42)
-    index = exchange.open(maker, OPENING)
-    expected = dict(account_of(exchange, index))
-    for _ in range(asks):
-        expected |= {"asks": int(expected["asks"]) + 1, "askedAt": chain.now}
-        exchange.ask(maker, index)
-        assert account_of(exchange, index) == expected
-    if until is not None:
-        expected |= {"ordersUntil": until}
-        chain.send(maker, exchange.vault.functions.setOrdersUntil(index, until))
-        assert account_of(exchange, index) == expected
-    for amount in deposits:
-        deposited = int(expected["deposited"]) + amount
-        expected |= {"deposited": deposited, "depositedAt": chain.now}
-        exchange.deposit(maker, index, amount)
-        assert account_of(exchange, index) == expected
-    chain.revert(before)
+    with chain.passing():
+        exchange.fund(maker, 1 << 42)
+        index = exchange.open(maker, OPENING)
+        expected = dict(account_of(exchange, index))
+        for _ in range(asks):
+            expected |= {"asks": int(expected["asks"]) + 1, "askedAt": chain.now}
+            exchange.ask(maker, index)
+            assert account_of(exchange, index) == expected
+        if until is not None:
+            expected |= {"ordersUntil": until}
+            chain.send(maker, exchange.vault.functions.setOrdersUntil(index, until))
+            assert account_of(exchange, index) == expected
+        for amount in deposits:
+            deposited = int(expected["deposited"]) + amount
+            expected |= {"deposited": deposited, "depositedAt": chain.now}
+            exchange.deposit(maker, index, amount)
+            assert account_of(exchange, index) == expected

@@ -361,16 +361,15 @@ def test_claim_of_any_leaf_pays_what_it_let_out(
     positions: dict[int, int],
 ) -> None:
     chain = exchange.chain
-    before = chain.snapshot()
-    this = exchange.clone()
-    accounts = {index: account_with(exited=atoms) for index, atoms in exited.items()}
-    accounts[account] = account_with(
-        cash=-5, exited=exited.get(account, 0), **{f"i{i}": n for i, n in positions.items()}
-    )
-    batch = this.finalize(this.commit_root(state_of(accounts)))
-    for index in (account, account + 1):
-        due = exited.get(index, 0)
-        assert this.claimable(index, batch) == due
-        receipt = this.claim(roles.outsider, index, batch)
-        assert sum(e.args["amount"] for e in receipt.events if e.name == "Claimed") == due
-    chain.revert(before)
+    with chain.passing():
+        this = exchange.clone()
+        accounts = {index: account_with(exited=atoms) for index, atoms in exited.items()}
+        accounts[account] = account_with(
+            cash=-5, exited=exited.get(account, 0), **{f"i{i}": n for i, n in positions.items()}
+        )
+        batch = this.finalize(this.commit_root(state_of(accounts)))
+        for index in (account, account + 1):
+            due = exited.get(index, 0)
+            assert this.claimable(index, batch) == due
+            receipt = this.claim(roles.outsider, index, batch)
+            assert sum(e.args["amount"] for e in receipt.events if e.name == "Claimed") == due
