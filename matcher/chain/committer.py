@@ -214,14 +214,17 @@ class Committer:
         while first < last:  # each header names its parent, so from the first on all differ
             middle = (first + last) // 2
             ours = self._hash_of(middle)
-            if ours is not None and _binds(self._word_of(middle), ours):
+            if ours is not None and _binds(self._word_of(middle, sight.moment.number), ours):
                 first = middle + 1
             else:
                 last = middle
-        return faults.ForeignBatch(first, self._word_of(first)[:27], self._hash_of(first))
+        return faults.ForeignBatch(
+            first, self._word_of(first, sight.moment.number)[:27], self._hash_of(first)
+        )
 
-    def _word_of(self, batch_id: int) -> bytes:
-        return bytes(self._functions.ringWord(batch_id).call())
+    def _word_of(self, batch_id: int, number: int) -> bytes:
+        """The ring word that a batch uses or would use, as of a block."""
+        return bytes(self._functions.ringWord(batch_id).call(block_identifier=number))
 
     def _hash_of(self, batch_id: int) -> bytes | None:
         return self._source.read(batch_id).hash if batch_id in self._source else None
@@ -312,14 +315,20 @@ class Committer:
     # --- sending ------------------------------------------------------------------------------
 
     def _require_allowed(self, batch: Batch, sight: _Sight) -> None:
-        """Everything that the contract asks, with an answer that helps."""
+        """Everything that the contract asks, with an answer that helps.
+
+        All of it as of the block that was looked at: what lands meanwhile is seen a step later.
+        """
+        number = sight.moment.number
         if sight.frozen:
             raise faults.ExchangeFrozen(batch.id)
-        if _binds(self._word_of(batch.id), batch.hash):
+        if _binds(self._word_of(batch.id, number), batch.hash):
             raise faults.BatchWasReverted(batch.id, batch.hash)
         if sight.paused:
             raise faults.CommitsPaused(batch.id)
-        address, bond, _, _ = self._functions.operators(sight.operator).call()
+        address, bond, _, _ = self._functions.operators(sight.operator).call(
+            block_identifier=number
+        )
         if address != self._sender.address or batch.operator != sight.operator:
             raise faults.NotCurrentOperator(
                 batch.id, self._sender.address, batch.operator, sight.operator, address
@@ -329,7 +338,7 @@ class Committer:
         windows, next_time = self._deployment.windows, sight.moment.next_time
         if next_time > batch.built_at + windows.lag:
             raise faults.BatchTooOld(batch.id, batch.built_at, windows.lag, next_time)
-        word = self._word_of(batch.id + 1)
+        word = self._word_of(batch.id + 1, number)
         final_at = int.from_bytes(word[27:], "big") + windows.final_after
         if any(word) and next_time < final_at and not self._committed_before(batch.id):
             raise faults.RingIsFull(batch.id, final_at, next_time)
@@ -384,7 +393,9 @@ class Committer:
 
     def _calldata(self, batch: Batch, anchor: tuple[int, bytes]) -> bytes:
         words = [int.from_bytes(word, "big") for word in batch.word_list()]
-        call = self._functions.commit(batch.built_at, batch.header[32:64], *anchor, batch.extra, words)
+        call = self._functions.commit(
+            batch.built_at, batch.header[32:64], *anchor, batch.extra, words
+        )
         return bytes(HexBytes(call._encode_transaction_data()))
 
     def _anchor(self, sight: _Sight) -> tuple[int, bytes] | None:

@@ -1,0 +1,1 @@
+"""One test per bug that was found, named after it."""
