@@ -255,14 +255,14 @@ def money(deposited: int, claimed: int, parts: Sequence[tuple[str, int, str]]) -
     """
     if not deposited:
         return ""
-    width, x = 888.0, 16.0
+    width, x = 920.0, 0.0
     head = (
-        f'<svg viewBox="0 0 920 150" role="img" aria-label="Where the money went">'
-        f'<text class="axis" x="16" y="14">in</text>'
-        f'<rect class="in" x="16" y="20" width="{width}" height="34" rx="4"><title>deposited '
-        f'{dollars(deposited)}</title></rect><text class="inside" x="28" y="42">deposited '
+        f'<svg viewBox="0 0 920 126" role="img" aria-label="Where the money went">'
+        f'<text class="axis" x="0" y="14">in</text>'
+        f'<rect class="in" x="0" y="20" width="{width}" height="34" rx="4"><title>deposited '
+        f'{dollars(deposited)}</title></rect><text class="inside" x="12" y="42">deposited '
         f"{short_dollars(deposited)}</text>"
-        f'<text class="axis" x="16" y="80">now</text>'
+        f'<text class="axis" x="0" y="80">now</text>'
     )
     out = [head]
     for label, atoms, name in (("claimed", claimed, "out"), *parts):
