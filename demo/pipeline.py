@@ -24,7 +24,8 @@ from matcher.chain.follower import Follower
 from matcher.engine import Engine
 from matcher.errors import ChainError, InvariantBroken
 from matcher.feed import Feed
-from matcher.gateway import BatchPlace, BatchStage, make_app
+from matcher.followed import FollowedChain
+from matcher.gateway import make_app
 from matcher.journal import Identity, Journal
 from matcher.merkle import keccak
 from matcher.sequencer import Policy, Sequencer
@@ -35,44 +36,6 @@ RECEIPT_TIMEOUT: Final = 60  # seconds of the wall clock
 _STEPS: Final = 1_000  # of the committer without an end: something is wrong
 _SETTLED: Final = (Stage.IDLE, Stage.CONFIRMING)
 _NO_OPS: Final = (OpKind.NOP, OpKind.ROOT_HI, OpKind.ROOT_LO)
-
-
-class FollowedChain:
-    """What the gateway asks about the chain, answered by the follower."""
-
-    def __init__(self, follower: Follower):
-        self._follower = follower
-
-    def head(self) -> int:
-        """Newest batch that stands."""
-        return self._follower.batches.head
-
-    def latest_final(self) -> int:
-        """Newest batch that is final."""
-        return self._follower.batches.latest_final(self._follower.time)
-
-    def place(self, batch_id: int) -> BatchPlace:
-        """Where a batch stands."""
-        batches = self._follower.batches
-        batch = batches.get(batch_id)
-        if batch is None:
-            reverted = batches.was_reverted(batch_id)
-            closed = BatchStage.REVERTED if reverted else BatchStage.CLOSED
-            return BatchPlace(BatchStage.FINAL if batch_id == 0 else closed)
-        final_at = batches.final_at(batch)
-        is_final = final_at <= self._follower.time
-        return BatchPlace(
-            BatchStage.FINAL if is_final else BatchStage.COMMITTED,
-            batch.committed_at,
-            final_at,
-            self._follower.height - batch.block + 1,
-            batch.transaction,
-        )
-
-    def block(self) -> tuple[int, int]:
-        """The newest block told."""
-        told = self._follower.told
-        return (told.number, told.time) if told else (0, 0)
 
 
 class Pipeline:

@@ -35,8 +35,8 @@ from matcher.eip712 import Domain, keccak
 from matcher.engine import Engine
 from matcher.errors import ChainError, QuoinError
 from matcher.feed import Feed
+from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app
-from matcher.gateway.chain_view import BatchPlace, BatchStage
 from matcher.gateway.server import GatewayServer
 from matcher.journal import Identity, Journal
 from matcher.redate import RedateError
@@ -56,45 +56,6 @@ KEPT_FINAL: Final = 1_000  # batches below the newest final one that proofs are 
 
 class NodeStopped(QuoinError):
     """A task of the node ended though nobody asked it to."""
-
-
-class FollowedChain:
-    """The follower's knowledge as the gateway's `ChainView`.
-
-    Parameters
-    ----------
-    follower : Follower
-    """
-
-    def __init__(self, follower: Follower):
-        self._follower = follower
-
-    def head(self) -> int:
-        return self._follower.batches.head
-
-    def latest_final(self) -> int:
-        return self._follower.batches.latest_final(self._follower.time)
-
-    def place(self, batch_id: int) -> BatchPlace:
-        batches = self._follower.batches
-        if batch_id == 0:
-            return BatchPlace(BatchStage.FINAL)
-        found = batches.get(batch_id)
-        if found is None:
-            reverted = batches.was_reverted(batch_id)
-            return BatchPlace(BatchStage.REVERTED if reverted else BatchStage.CLOSED)
-        final_at = batches.final_at(found)
-        return BatchPlace(
-            stage=BatchStage.FINAL if final_at <= self._follower.time else BatchStage.COMMITTED,
-            committed_at=found.committed_at,
-            final_at=final_at,
-            confirmations=self._follower.height - found.block + 1,
-            transaction=found.transaction,
-        )
-
-    def block(self) -> tuple[int, int]:
-        told = self._follower.told
-        return (told.number, told.time) if told else (0, 0)
 
 
 class Node:

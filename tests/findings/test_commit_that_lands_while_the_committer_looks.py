@@ -1,7 +1,7 @@
 """A commit that landed between two reads of the chain was taken for a reverted batch.
 
 The committer looked at the chain at one block and asked for the ring word of the next batch at the
-newest. A transaction of an earlier process that was mined in between made it say `BatchWasReverted`,
+newest. A transaction of an earlier process, mined in between, made it say `BatchWasReverted`,
 which is fatal: the node committed nothing any more.
 """
 
