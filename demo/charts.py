@@ -156,13 +156,13 @@ def _cumulated(levels: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _near(picture: DepthPicture) -> tuple[int, int]:
-    """The price range to draw: what lies far outside the middle half of the levels is left out."""
+    """The price range to draw: the best prices, and what is not far from the middle half of all."""
     prices = sorted(tick for tick, _ in (*picture.bids, *picture.asks))
-    if len(prices) < 4:
-        return prices[0], prices[-1]
+    best = [side[0][0] for side in (picture.bids, picture.asks) if side]
     lower, upper = prices[len(prices) // 4], prices[3 * len(prices) // 4]
     reach = 2 * (upper - lower) + 2
-    return max(prices[0], lower - reach), min(prices[-1], upper + reach)
+    low, high = min(lower - reach, *best), max(upper + reach, *best)
+    return max(prices[0], low), min(prices[-1], high)
 
 
 def depth(picture: DepthPicture) -> str:

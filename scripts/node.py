@@ -1,5 +1,7 @@
 """Runs an exchange against a network: matcher, gateway and committer in one process."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 import click
@@ -45,7 +47,6 @@ def cli(
     On ethereum:local:test and ethereum:local:foundry the chain, and a fresh exchange with a few
     listed options, live as long as the node.
     """
-    import asyncio
     import tempfile
 
     from matcher.sequencer import Policy
@@ -83,4 +84,6 @@ async def _run(settings, deployment) -> None:
 
     embedded = isinstance(deployment.w3.provider, EthereumTesterProvider)
     node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, node.stop)
     await node.run()
