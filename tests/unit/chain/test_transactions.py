@@ -22,9 +22,7 @@ def test_gas_limit_of_a_commit_is_enough_for_any_words(
         words += [*ops, *pack_chunk([], rng.randbytes(32))[30:]]
     anchor = (chain.height, chain.block_hash(chain.height))
     extra = rng.randbytes(32)
-    call = exchange.registry.functions.commit(
-        chain.now - 1, exchange.parent, *anchor, extra, words
-    )
+    call = exchange.registry.functions.commit(chain.now - 1, exchange.parent, *anchor, extra, words)
     limit = gas_limit(calldata(call), len(words))
     used = chain.send(exchange.roles.operator, call).gas
     assert used <= limit
