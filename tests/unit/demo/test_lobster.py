@@ -155,3 +155,14 @@ def test_read_not_gzip_names_the_file(tmp_path):
     broken.write_text("1,1,1,1,100,1")
     with pytest.raises(FlowError, match=r"broken\.csv\.gz"):
         lobster.read(broken)
+
+
+@given(st.lists(st.integers(1, 2**40), min_size=1, max_size=40, unique=True))
+def test_flow_any_executions_are_never_of_the_orders_own_trader(orders):
+    lines = [f"1,1,{order},5,100,1" for order in orders]
+    lines += [f"2,4,{order},5,100,1" for order in orders]
+    flow = lobster.build(lobster.parse(lines), "x.csv")
+    owner = {step.action.key: step.trader for step in flow.steps}
+    takers = [step for step in flow.steps if step.action.names is not None]
+    assert len(takers) == len(orders)
+    assert all(step.trader != owner[step.action.names] for step in takers)
