@@ -77,17 +77,16 @@ def test_listings_and_domain_say_what_a_wallet_needs(exchange, alice):
     assert exchange.client_of(TRADERS["bob"], None).account == ACCOUNTS["bob"]
 
 
-def test_client_uses_the_lowest_free_slot_and_its_next_generation(exchange, alice, bob):
+def test_client_uses_slots_in_turn_and_their_next_generation(exchange, alice, bob):
     placed = [int(alice.buy(CALL, PRICE, 1)["order"]["id"]) for _ in range(3)]
     assert placed == [0, 1, 2]
     alice.cancel(1)
-    assert int(alice.buy(CALL, PRICE, 1)["order"]["id"]) == 4096 + 1
+    assert int(alice.buy(CALL, PRICE, 1)["order"]["id"]) == 3
     bob.sell(CALL, PRICE, 1)  # fills order 0, which the client is not told
     fresh = exchange.client("alice")
-    assert int(fresh.buy(CALL, PRICE, 1)["order"]["id"]) == 4096
+    assert int(fresh.buy(CALL, PRICE, 1)["order"]["id"]) == 4
     # The first client does not know of the fresh one's order: it is refused, and tries again.
-    alice.cancel_all()
-    assert int(alice.buy(CALL, PRICE, 1)["order"]["id"]) == 2 * 4096
+    assert int(alice.buy(CALL, PRICE, 1)["order"]["id"]) == 5
 
 
 def test_client_whose_clock_is_behind_asks_for_the_time_and_signs_again(exchange, alice):
