@@ -322,7 +322,10 @@ class Sequencer:
         closes = engine.batch_open and (aged or engine.batch_ops >= policy.max_ops)
         if closes:
             own.append(c.CloseBatch())
-        if engine.wants_batch and (closes or not engine.batch_open or not engine.batch_ops):
+        # At first the facts come before the time; the chain takes no batch older than its parent.
+        timed = engine.now >= self.batcher.head.built_at
+        idle = closes or not engine.batch_open or not engine.batch_ops
+        if engine.wants_batch and timed and idle:
             own.append(c.OpenBatch())
         if own:
             self._queue.extendleft(reversed([_own(command) for command in own]))
