@@ -1,7 +1,8 @@
 """Facts that were told in several groups opened a batch before any time was known.
 
-A follower's first poll tells facts first and the time of the block last. If they did not fit one group,
-the sequencer opened a batch for the first group's deposits with builtAt 0, which no chain takes.
+A follower's first poll tells facts first and the time of the block last. If they did not fit one
+group, the sequencer opened a batch for the first group's deposits with builtAt 0, which no chain
+takes.
 """
 
 from pathlib import Path
