@@ -7,6 +7,7 @@ end somebody freezes it, all claim what is due, and exactly nothing is left.
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +21,7 @@ from hypothesis.stateful import (
 
 from matcher.reference.faults import InvalidOp, MarginBroken
 from matcher.reference.words import Credit, Fill, Op, Release, Settle, Transfer, Withdraw
-from tests.support.chain import ETHER, reverts
+from tests.support.chain import ETHER, Reverted, reverts
 from tests.support.exchange import CAP, EXPIRY, MARKET, TOKENS, Batch, Exchange
 
 ACCOUNTS = (2, 3, 4)  # two of the maker, one of the taker
@@ -42,6 +43,7 @@ class Life(RuleBasedStateMachine):
         self.order = 0
         self.deposited = dict.fromkeys(EVERYBODY, 0)  # atoms
         self.paid = dict.fromkeys(EVERYBODY, 0)
+        self.reverted: list[Batch] = []
 
     def owner(self, index: int) -> Any:
         roles = self.x.roles
@@ -130,6 +132,7 @@ class Life(RuleBasedStateMachine):
             with reverts("BatchIsFinal", lie.header.id, self.final_at(lie)):
                 self.x.revert_to(self.x.batches[position])
             return
+        self.reverted += self.x.batches[position + 1 :]
         self.x.revert_to(self.x.batches[position])
         registry, roles = self.x.registry.functions, self.x.roles
         added = self.chain.send(roles.owner, registry.addOperator(roles.operator.address))
@@ -165,18 +168,40 @@ class Life(RuleBasedStateMachine):
         self.paid[index] += paid
         return paid
 
-    @rule(index=st.sampled_from(EVERYBODY), back=st.integers(0, 30))
-    def claim_any(self, index: int, back: int) -> None:
-        """Against any batch that stands, however old: what was not paid yet, or nothing."""
-        batch = self.x.batches[max(0, len(self.x.batches) - 1 - back)]
+    def claim_what_is_due(self, index: int, batch: Batch) -> None:
+        """Of a final batch what it let out and was not paid yet, of another nothing."""
         if not self.is_final(batch):
             with reverts("HeaderNotFinal", 1):
                 self.x.claim(self.x.roles.challenger, index, batch)
             return
-        due = batch.state.account(index).exited
-        expected = max(0, due - self.paid[index])
-        assert self.claim(index, batch) == expected
-        assert self.claim(index, batch) == 0
+        due = max(0, batch.state.account(index).exited - self.paid[index])
+        assert self.x.claimable(index, batch) == due
+        assert self.claim(index, batch) == due
+        if due:
+            assert self.claim(index, batch) == 0
+
+    @rule(index=st.sampled_from(EVERYBODY), back=st.integers(0, 9))
+    def claim_against_any_batch(self, index: int, back: int) -> None:
+        self.claim_what_is_due(index, self.x.batches[max(0, len(self.x.batches) - 1 - back)])
+
+    @rule(index=st.sampled_from(EVERYBODY))
+    def claim_against_the_head_at_once(self, index: int) -> None:
+        self.claim_what_is_due(index, self.x.head)
+
+    @rule(index=st.sampled_from(EVERYBODY))
+    def claim_against_the_head_when_final(self, index: int) -> None:
+        self.x.finalize()
+        self.claim_what_is_due(index, self.x.head)
+
+    @precondition(lambda self: self.reverted)
+    @rule(index=st.sampled_from(EVERYBODY), back=st.integers(0, 9))
+    def claim_against_a_reverted_batch(self, index: int, back: int) -> None:
+        batch = self.reverted[max(0, len(self.reverted) - 1 - back)]
+        with pytest.raises(Reverted) as caught:
+            self.x.claim(self.x.roles.challenger, index, batch)
+        # Reverted, or unknown once another batch has taken its place in the ring.
+        assert caught.value.revert.name == "HeaderNotFinal"
+        assert caught.value.revert.args[0] in (0, 3)
 
     # --- what must always hold
 
@@ -227,6 +252,9 @@ class Life(RuleBasedStateMachine):
         self.x.ask(self.owner(2), 2)
         self.chain.at(max(self.chain.now, self.final_at(head)) + self.x.windows.freeze)
         self.x.freeze(self.owner(2), 2, head)
+        for older in self.x.batches[-4:-1]:  # final, but not the head: exits alone
+            for index in EVERYBODY:
+                self.claim_what_is_due(index, older)
         for index in EVERYBODY:
             self.claim(index, head)
         if (MARKET, EXPIRY) not in self.x.context.prices:
@@ -246,7 +274,7 @@ def test_inv_s1_s6_vault_covers_everything_and_pays_nothing_twice(exchange: Exch
         life,
         settings=settings(
             max_examples=12,
-            stateful_step_count=25,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
