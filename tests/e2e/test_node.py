@@ -32,7 +32,7 @@ from matcher.journal import Identity, Journal
 from matcher.node import Node, NodeStopped
 from matcher.sequencer import Policy
 from matcher.settings import Settings, SettingsError
-from matcher.types import Windows
+from matcher.types import OpKind, Windows
 from tests.support.anvil import Anvil, AnvilExchange, anvil_exchange, running_anvil
 from tests.support.exchange import TOKENS, Roles
 from tests.support.process import (
@@ -46,6 +46,7 @@ from tests.support.process import (
 WINDOWS = Windows(challenge=600, answer=100, freeze=90_000, notice=60, lag=300)
 TRIES = 200
 PRICE = 50_000  # atoms per lot: 500 ticks of 100
+BATCH_FINAL = 2  # BatchStatus of the contracts
 
 
 class Street:
@@ -109,17 +110,25 @@ class Street:
         self.exchange.send(sender, call)
         return int(token.functions.balanceOf(owner).call() - before)
 
+    def lens_op(self, proof: dict[str, Any]) -> Any:
+        """What the chain makes of the gateway's proof of a fill: status of the batch, the op."""
+        lens = self.exchange.deployment.lens
+        header, path = header_and_path(proof)
+        word = int(proof["word"], 16)
+        return lens.functions.verifyOp(header, int(proof["index"]), word, path).call()
+
+
+def header_and_path(proof: dict[str, Any]) -> tuple[Any, Any]:
+    """Header and path of any proof as the contracts take them."""
+    names = ("info", "parent", "chunksRoot", "stateRoot", "blobsHash", "extra")
+    header = tuple(proof["header"][name] for name in names)
+    return header, (int(proof["path"]["present"], 0), proof["path"]["siblings"])
+
 
 def claim_arguments(proof: dict[str, Any]) -> tuple[Any, ...]:
     """Header, leaf and path as the Vault takes them."""
-    names = ("info", "parent", "chunksRoot", "stateRoot", "blobsHash", "extra")
-    path = proof["path"]
-    present = path["present"]
-    return (
-        tuple(proof["header"][name] for name in names),
-        proof["leaf"],
-        (int(present, 0), path["siblings"]),
-    )
+    header, path = header_and_path(proof)
+    return header, proof["leaf"], path
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +191,9 @@ def test_node_from_deposit_to_claim_over_a_kill(street: Street, anvil: Anvil) ->
             node.wait("batches final", last=3)
             proof = taker.account_proof()
             assert proof["batch"] == "3"
+            (fill,) = taker.fills()
+            status, op = street.lens_op(taker.fill_proof(int(fill["number"])))
+            assert (status, op[0], op[7]) == (BATCH_FINAL, OpKind.FILL, 5)
             assert street.claim(roles.outsider, proof) == 11 * TOKENS
             assert street.claim(roles.outsider, proof) == 0
             files = order_files(taker)
