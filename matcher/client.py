@@ -62,6 +62,7 @@ ORDER_LIFE: Final = 3600  # seconds, of an order whose expiry is not named
 CANCEL_LIFE: Final = 300  # seconds, of a cancel, cancel-all or amend; 600 at most
 ID_TRIES: Final = 16  # of an order whose id we choose, when others with the account take it
 TRIES: Final = 3  # of one request, when the connection breaks or the node is busy
+RETRY_MAX: Final = 5  # seconds between tries, whatever a busy node asks for
 _TIME_IS_FRESH: Final = 10.0  # seconds
 
 
@@ -453,7 +454,7 @@ class Client:
             refused = refusal(response)
             if refused.code not in (Reject.BUSY, Reject.DURING_BATCH) or attempt == TRIES - 1:
                 raise refused
-            time.sleep(float(response.headers.get("retry-after", "1")))
+            time.sleep(retry_seconds(response.headers.get("retry-after")))
         raise AssertionError("the last attempt returns or raises")
 
     def subscribe(self, *channels: tuple[str, str | int]) -> "Stream":
@@ -475,3 +476,10 @@ def _json(body: Mapping[str, Any]) -> dict[str, Any]:
         "content": msgspec.json.encode(body),
         "headers": {"content-type": "application/json"},
     }
+
+
+def retry_seconds(header: str | None) -> int:
+    """Seconds to wait by a Retry-After header; 1 if it says none, at most `RETRY_MAX`."""
+    if header is None or not (header.isascii() and header.isdigit()):
+        return 1
+    return RETRY_MAX if len(header) > 4 else min(int(header), RETRY_MAX)
