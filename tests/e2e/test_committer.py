@@ -38,9 +38,7 @@ def exchange(listed: AnvilExchange) -> Iterator[AnvilExchange]:
     snapshot = anvil.rpc("evm_snapshot")
     anvil.mine()  # no block of this test has the hash of another test's
     yield listed
-    anvil.automine(True)
-    anvil.rpc("evm_revert", snapshot)
-    anvil.rpc("anvil_dropAllTransactions")
+    anvil.restore(snapshot)
 
 
 @pytest.fixture
@@ -345,7 +343,7 @@ def test_committer_that_crashes_before_any_request_commits_each_batch_once(
             break
         run(committer_of(exchange, pipeline), anvil)
         assert bodies(exchange) == archived(pipeline), f"after {requests} requests"
-        anvil.rpc("evm_revert", clean)
+        anvil.restore(clean)
     assert {0, 1, 2} == set(sent)  # lives ended before, between and after the two commits
     assert bodies(exchange) == archived(pipeline)
 

@@ -143,7 +143,7 @@ def street(listed: AnvilExchange, tmp_path: Path) -> Iterator[Street]:
     snapshot = anvil.rpc("evm_snapshot")
     anvil.mine()  # no block of this test has the hash of another test's
     yield Street(listed, tmp_path)
-    anvil.rpc("evm_revert", snapshot)
+    anvil.restore(snapshot)
 
 
 @pytest.fixture

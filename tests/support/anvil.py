@@ -73,6 +73,19 @@ class Anvil:
         self.rpc("anvil_reorg", depth, [])
         self.mine()
 
+    def restore(self, snapshot: str) -> None:
+        """Back to a snapshot, with no transaction left over.
+
+        anvil mines beside its requests: a block that it makes during `evm_revert` stays in the
+        restored chain with its logs, though not with its state. So the miner is stopped and
+        emptied first, and a block asked for, which waits for the one in the making.
+        """
+        self.automine(False)
+        self.rpc("anvil_dropAllTransactions")
+        self.mine()
+        self.rpc("evm_revert", snapshot)
+        self.automine(True)
+
     @property
     def height(self) -> int:
         return int(self.w3.eth.block_number)
