@@ -19,12 +19,12 @@ STAMP = BUILD / "stamp"  # of the sources that the manifest was made from, and o
 
 
 def sources() -> list[Path]:
-    """Every file that the build depends on, the compiler's settings first."""
+    """Every file that the build depends on, the compiler's settings first; not the gas lab's."""
     contracts = (ROOT / "contracts").rglob("*.sol")
     return [
         ROOT / "ape-config.yaml",
         ROOT / "package-lock.json",
-        *sorted(path for path in contracts if ".cache" not in path.parts),
+        *sorted(path for path in contracts if not {".cache", "lab"} & set(path.parts)),
     ]
 
 
