@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -139,6 +139,3 @@ class Bench:
         """How far a numeric result is from a high-precision reference; the greatest is kept."""
         error = abs(found - reference)
         self.accuracies[name] = max(self.accuracies.get(name, Fraction(0)), error)
-
-
-Drive = Callable[[Bench, int], None]

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from gaslab.bench import Bench
-from gaslab.errors import GasLabError, NotEquivalent
+from gaslab.errors import NotEquivalent
 from gaslab.experiment import Experiment, Variant
 from gaslab.measurement import Measurement, total
 from gaslab.rollups import LayerTwo, layer_two
@@ -203,14 +203,3 @@ def run_catalogue(
     tasks = [(name, schedule) for name in names for schedule in schedules]
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(_task, tasks)
-
-
-__all__ = [
-    "Case",
-    "GasLabError",
-    "alike",
-    "conflicts_of",
-    "run_case",
-    "run_catalogue",
-    "run_experiment",
-]

@@ -141,6 +141,7 @@ def parse_line(text: str, where: str = "line") -> Row:
 
 
 def order(row: Row) -> tuple[str, str, int, str]:
+    """What rows of a file are sorted by."""
     return row.experiment, row.variant, row.size, row.schedule
 
 
