@@ -13,11 +13,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gaslab.components import Component
 from gaslab.errors import InputError
 from gaslab.measurement import HIGHEST, SUMMED
-from gaslab.run import Case
+
+if TYPE_CHECKING:  # rows are read without an EVM
+    from gaslab.run import Case
 
 HEADER = "# gaslab snapshot 1; written by `make gas-update`\n"
 ACCURACY = "error:"  # prefix of greatest absolute errors, in units of 1e-18
