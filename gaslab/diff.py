@@ -114,7 +114,7 @@ def allowance(name: str, tolerance: Mapping[str, int]) -> int:
     return tolerance.get("gas", 0) if name in GAS_LIKE else 0
 
 
-def check_tolerance(tolerance: Mapping[str, int], where: str = "tolerance") -> None:
+def check_tolerance(tolerance: Mapping[str, object], where: str = "tolerance") -> None:
     """See that each name is a figure's and each value a number.
 
     Raises
@@ -234,7 +234,12 @@ def cases(number: int) -> str:
 
 def _others(change: Change) -> list[Move]:
     """Moves that neither the gas nor its components tell."""
-    return [move for move in change.moves if move.name not in {"gas", *map(str, Component)}]
+    told = {"gas", *map(str, Component)}
+    return [
+        move
+        for move in change.moves
+        if move.name not in told and not (move.name in GAS_LIKE and move.by == change.gas)
+    ]
 
 
 def as_text(difference: Difference) -> str:
