@@ -58,6 +58,8 @@ class Measurement:
         Bytes of topics (32 each) and data.
     code_bytes, initcode_bytes : int
         Of a creation transaction.
+    blob_gas : int
+        Of a transaction with blobs; beside `gas`, not part of it.
     output : bytes
     logs : tuple of Log
     reads, writes : frozenset of Slot
@@ -94,6 +96,7 @@ class Measurement:
     log_bytes: int
     code_bytes: int
     initcode_bytes: int
+    blob_gas: int = 0
     output: bytes = b""
     logs: tuple[Log, ...] = ()
     reads: frozenset[Slot] = frozenset()

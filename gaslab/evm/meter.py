@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from gaslab.components import Component
 from gaslab.errors import MeterBroken
 from gaslab.measurement import Log, Slot
-from gaslab.schedule import OPCODES, Schedule
+from gaslab.schedule import Schedule
 
 PARTS = tuple(Component)
 INDEX: Mapping[Component, int] = {part: index for index, part in enumerate(PARTS)}
@@ -63,7 +63,6 @@ class Mark(NamedTuple):
     journal: int
     logs: int
     refund: int
-    state_refund: int
     state: tuple[int, ...]
     reservoir: int
     charged: int
@@ -82,6 +81,10 @@ class Meter:
         State gas that is set apart and not yet used (EIP-8037).
     warm_accounts, warm_slots : dict
         Ordered sets.
+    created, destroyed : dict
+        Contracts made, and made and destroyed, by this transaction.
+    fresh : dict
+        Accounts that were empty before this transaction.
     first : dict of Slot to int
         Each written slot's value before the transaction.
     reads : set of Slot
@@ -95,6 +98,7 @@ class Meter:
         "created",
         "destroyed",
         "first",
+        "fresh",
         "journal",
         "logs",
         "memory_peak",
@@ -120,6 +124,7 @@ class Meter:
         self.transient: dict[Slot, int] = {}
         self.created: dict[bytes, None] = {}
         self.destroyed: dict[bytes, None] = {}
+        self.fresh: dict[bytes, None] = {}
         self.first: dict[Slot, int] = {}
         self.reads: set[Slot] = set()
         self.logs: list[Log] = []
@@ -149,13 +154,19 @@ class Meter:
         self.put(self.warm_slots, slot)
         return True
 
+    def move(self, state: Any, source: bytes, target: bytes, value: int) -> None:
+        """Move ether, and note an account that it brings into being."""
+        if state.account_is_empty(target):
+            self.put(self.fresh, target)
+        state.delta_balance(source, -value)
+        state.delta_balance(target, value)
+
     def mark(self) -> Mark:
         """Where a frame begins."""
         return Mark(
             journal=len(self.journal),
             logs=len(self.logs),
             refund=self.refund,
-            state_refund=0,
             state=tuple(self.parts[index] for index in STATE),
             reservoir=self.reservoir,
             charged=self.charged,
@@ -222,6 +233,3 @@ def static_gas(schedule: Schedule) -> tuple[tuple[int, int], ...]:
         found = tuple((code, gas) for code, gas in schedule.opcode_gas.items() if gas)
         _STATIC_GAS[schedule] = found
     return found
-
-
-MNEMONICS: Mapping[int, str] = {code: name for name, code in OPCODES.items()}
