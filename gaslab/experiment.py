@@ -80,6 +80,9 @@ class Variant:
         The schedules that it can run under; empty for all.
     settings : Settings or None
         The experiment's, if None.
+    source : Path or None
+        A file of its own, absolute, for what the settings of the others would not compile; the
+        experiment's, if None.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Variant:
     exempt: frozenset[str] = frozenset()
     schedules: tuple[str, ...] = ALL_SCHEDULES
     settings: Settings | None = None
+    source: Path | None = None
 
     def runs_under(self, schedule: str) -> bool:
         return not self.schedules or schedule in self.schedules
@@ -162,8 +166,9 @@ class Experiment:
             raise InputError(f"{self.id}.variants", names, "names that differ")
         if list(self.sizes) != sorted(set(self.sizes)) or not self.sizes:
             raise InputError(f"{self.id}.sizes", self.sizes, "ascending numbers, at least one")
-        if not self.source.is_file():
-            raise InputError(f"{self.id}.source", str(self.source), "a Solidity file that exists")
+        for source in (self.source, *(one.source for one in self.variants if one.source)):
+            if not source.is_file():
+                raise InputError(f"{self.id}.source", str(source), "a Solidity file that exists")
 
     @property
     def baseline(self) -> Variant:
@@ -171,3 +176,6 @@ class Experiment:
 
     def settings_of(self, variant: Variant) -> Settings:
         return variant.settings or self.settings
+
+    def source_of(self, variant: Variant) -> Path:
+        return variant.source or self.source

@@ -168,7 +168,9 @@ def run_experiment(
     for size in sizes or experiment.sizes:
         first: Bench | None = None
         for variant in variants:
-            contracts = compile_files([experiment.source], experiment.settings_of(variant))
+            contracts = compile_files(
+                [experiment.source_of(variant)], experiment.settings_of(variant)
+            )
             case, bench = run_case(experiment, variant, size, schedule, contracts, keep=keep)
             if first is None:
                 first = bench
