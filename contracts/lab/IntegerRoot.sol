@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
+/// Experiment `integer-root`: square roots, rounded down, of n integers of up to 256 bits.
+///
+/// Claim        Newton's method doubles its good digits each step: what counts is where it starts.
+/// Rule         EIP-7939: CLZ counts leading zeros for 5 gas, where comparisons took some 150.
+/// Pays         Constant-product curves, volatility, anything with a square root in a loop.
+/// Does not     CLZ: before Osaka it is an invalid opcode, and a deployed contract does not adapt.
+/// Readability  Unrolled steps need the argument that seven suffice.
+interface IIntegerRoot {
+    function roots(uint256[] calldata xs) external pure returns (uint256[] memory results);
+}
+
+/// Uniswap V2's loop: starts at half the number and halves its way down.
+contract IntegerRootByHalving is IIntegerRoot {
+    function roots(uint256[] calldata xs) external pure returns (uint256[] memory results) {
+        results = new uint256[](xs.length);
+        for (uint256 i; i < xs.length; ++i) {
+            results[i] = _root(xs[i]);
+        }
+    }
+
+    function _root(uint256 x) private pure returns (uint256 root) {
+        root = x;
+        for (uint256 next = x / 2 + 1; next < root; next = (x / next + next) / 2) {
+            root = next;
+        }
+    }
+}
+
+/// solady: a first guess by comparisons, then seven unrolled steps.
+contract IntegerRootBySeed is IIntegerRoot {
+    function roots(uint256[] calldata xs) external pure returns (uint256[] memory results) {
+        results = new uint256[](xs.length);
+        for (uint256 i; i < xs.length; ++i) {
+            results[i] = FixedPointMathLib.sqrt(xs[i]);
+        }
+    }
+}
+
+/// A first guess by CLZ: 3 * 2^(h - 1) where 2^h <= root < 2^(h + 1). It is off by at most a half,
+/// so six steps leave an error below one.
+contract IntegerRootByClz is IIntegerRoot {
+    function roots(uint256[] calldata xs) external pure returns (uint256[] memory results) {
+        results = new uint256[](xs.length);
+        for (uint256 i; i < xs.length; ++i) {
+            results[i] = _root(xs[i]);
+        }
+    }
+
+    function _root(uint256 x) private pure returns (uint256 root) {
+        // root = 3 * 2 ** (log2(x) / 2) / 2;
+        // for (uint256 step; step < 6; ++step) root = (root + x / root) / 2;
+        // if (root > x / root) --root;
+        assembly ("memory-safe") {
+            root := shr(1, shl(shr(1, sub(255, clz(or(x, 1)))), 3))
+            root := shr(1, add(root, div(x, root)))
+            root := shr(1, add(root, div(x, root)))
+            root := shr(1, add(root, div(x, root)))
+            root := shr(1, add(root, div(x, root)))
+            root := shr(1, add(root, div(x, root)))
+            root := shr(1, add(root, div(x, root)))
+            root := sub(root, gt(root, div(x, root)))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ECDSA as OpenZeppelin} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {ECDSA as Solady} from "solady/utils/ECDSA.sol";
+import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
+
+struct Order {
+    uint64 nonce;
+    uint64 price;
+    uint64 lots;
+}
+
+/// Experiment `signatures`: a trader signed n orders, and the chain fills them.
+///
+/// Claim        A signature is 3,000 gas to recover and 65 bytes to send; one signature over many
+///              orders costs that once.
+/// Rule         ECRECOVER is 3,000; a byte of calldata is 16, or 40 where the floor binds. EIP-2098
+///              puts the parity into the highest bit of s: 64 bytes, two words instead of five.
+/// Pays         One signature per batch: when all orders come together. A signed root with a proof
+///              for each order: when they do not, but the trader signs many at once.
+/// Does not     A root for a single order, or for n so large that log2(n) siblings outweigh 65
+///              bytes: beyond three levels a proof is longer than a signature, yet hashes are cheap.
+/// Readability  A wallet shows a root, not an order, unless it knows the scheme.
+abstract contract SignedOrders {
+    mapping(address trader => uint256) public lotsOf;
+    mapping(address trader => mapping(uint256 word => uint256)) private _used;
+
+    error NonceUsed(address trader, uint256 nonce);
+
+    /// Marks the nonce and books the lots.
+    function _fill(address trader, Order calldata order) internal {
+        uint256 bit = 1 << (order.nonce & 0xff);
+        uint256 word = _used[trader][order.nonce >> 8];
+        require(word & bit == 0, NonceUsed(trader, order.nonce));
+        _used[trader][order.nonce >> 8] = word | bit;
+        lotsOf[trader] += order.lots;
+    }
+
+    function isUsed(address trader, uint256 nonce) external view returns (bool) {
+        return _used[trader][nonce >> 8] >> (nonce & 0xff) & 1 == 1;
+    }
+
+    function _hash(Order calldata order) internal view returns (bytes32) {
+        return keccak256(abi.encode(address(this), order));
+    }
+}
+
+/// `bytes` of 65 for each order, recovered by OpenZeppelin.
+contract SignedEach is SignedOrders {
+    function fill(Order[] calldata orders, bytes[] calldata signatures) external {
+        for (uint256 i; i < orders.length; ++i) {
+            _fill(OpenZeppelin.recover(_hash(orders[i]), signatures[i]), orders[i]);
+        }
+    }
+}
+
+/// The same, recovered by solady.
+contract SignedEachAssembly is SignedOrders {
+    function fill(Order[] calldata orders, bytes[] calldata signatures) external {
+        for (uint256 i; i < orders.length; ++i) {
+            _fill(Solady.recoverCalldata(_hash(orders[i]), signatures[i]), orders[i]);
+        }
+    }
+}
+
+/// Two words for each order (EIP-2098), and no offsets or lengths.
+contract SignedEachCompact is SignedOrders {
+    struct Compact {
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    function fill(Order[] calldata orders, Compact[] calldata signatures) external {
+        for (uint256 i; i < orders.length; ++i) {
+            bytes32 hash = _hash(orders[i]);
+            _fill(Solady.recover(hash, signatures[i].r, signatures[i].vs), orders[i]);
+        }
+    }
+}
+
+/// One signature over a root; each order brings its way to it, and can come alone.
+contract SignedRoot is SignedOrders {
+    function fill(
+        Order[] calldata orders,
+        bytes32[][] calldata proofs,
+        bytes32 root,
+        bytes32 r,
+        bytes32 vs
+    ) external {
+        address trader = Solady.recover(root, r, vs);
+        for (uint256 i; i < orders.length; ++i) {
+            bytes32 leaf = _hash(orders[i]);
+            require(MerkleProofLib.verifyCalldata(proofs[i], root, leaf), NotUnderRoot(i));
+            _fill(trader, orders[i]);
+        }
+    }
+
+    error NotUnderRoot(uint256 order);
+}
+
+/// One signature over all orders, which must come together.
+contract SignedBatch is SignedOrders {
+    function fill(Order[] calldata orders, bytes32 r, bytes32 vs) external {
+        address trader = Solady.recover(keccak256(abi.encode(address(this), orders)), r, vs);
+        for (uint256 i; i < orders.length; ++i) {
+            _fill(trader, orders[i]);
+        }
+    }
+}
