@@ -87,6 +87,43 @@ def conflicts_of(measurements: Sequence[Measurement]) -> tuple[int, int]:
     return max(ends, default=0), conflicts
 
 
+def case_of(
+    experiment: str,
+    variant: str,
+    size: int,
+    schedule: str,
+    measured: Sequence[Measurement],
+    *,
+    creation: Measurement | None = None,
+    accuracies: Mapping[str, Fraction] | None = None,
+    keep: bool = False,
+) -> Case:
+    """Sum up what was measured, by whomever.
+
+    Parameters
+    ----------
+    creation : Measurement or None
+        Of the contract whose deploy gas and code size belong to the case.
+    keep : bool
+        Whether the case holds its measurements.
+    """
+    path, conflicts = conflicts_of(measured)
+    return Case(
+        experiment=experiment,
+        variant=variant,
+        schedule=schedule,
+        size=size,
+        figures=total(measured),
+        deploy_gas=creation.gas if creation else 0,
+        code_bytes=creation.code_bytes if creation else 0,
+        layer_two=layer_two([one.raw for one in measured]),
+        accuracies=dict(accuracies or {}),
+        critical_path=path,
+        conflicts=conflicts,
+        measurements=tuple(measured) if keep else (),
+    )
+
+
 def run_case(
     experiment: Experiment,
     variant: Variant,
@@ -107,21 +144,15 @@ def run_case(
     experiment.drive(bench, size)
     if not bench.measured:
         raise NotEquivalent(f"{experiment.id}/{variant.name}: the driver measured nothing")
-    path, conflicts = conflicts_of(bench.measured)
-    creation = bench.deployments[-1] if bench.deployments else None
-    case = Case(
-        experiment=experiment.id,
-        variant=variant.name,
-        schedule=schedule.name,
-        size=size,
-        figures=total(bench.measured),
-        deploy_gas=creation.gas if creation else 0,
-        code_bytes=creation.code_bytes if creation else 0,
-        layer_two=layer_two([one.raw for one in bench.measured]),
-        accuracies=dict(bench.accuracies),
-        critical_path=path,
-        conflicts=conflicts,
-        measurements=tuple(bench.measured) if keep else (),
+    case = case_of(
+        experiment.id,
+        variant.name,
+        size,
+        schedule.name,
+        bench.measured,
+        creation=bench.deployments[-1] if bench.deployments else None,
+        accuracies=bench.accuracies,
+        keep=keep,
     )
     return case, bench
 
