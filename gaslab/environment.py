@@ -388,7 +388,8 @@ class Deployed:
 
     def logs(self, measurement: Measurement) -> list[tuple[str, dict[str, Any]]]:
         """This contract's logs, decoded: event, arguments by name; indexed dynamic ones as the
-        hash that a log holds."""
+        hash that a log holds.
+        """
         events = [item for item in self.contract.abi if item["type"] == "event"]
         own = (log for log in measurement.logs if log.address == self.address)
         return [_event(log, events) for log in own]

@@ -46,7 +46,7 @@ CONSTANTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "blob",
             "refund_quotient",
         ),
-        ("value", "self_discount"),
+        ("value",),
     ),
     "floor": ((), ("base", "zero", "nonzero")),
     "authorization": ((), ("base", "refund", "write")),
@@ -74,7 +74,7 @@ CONSTANTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "exp": (("byte",), ()),
     "call": (("value", "stipend", "new_account"), ()),
     "create": (("initcode_word", "deposit_byte", "deposit_word"), ()),
-    "selfdestruct": (("new_account",), ("value",)),
+    "selfdestruct": (("new_account",), ()),
     "state": ((), ("slot", "account", "code_byte", "authorization")),
     "precompile": (
         (
@@ -288,7 +288,7 @@ def _schedule(where: str, facts: Mapping[str, Any], constants: dict[str, int]) -
             raise InputError(f"{where}: {key}", "nothing", "a whole number, or `extends`")
     for key, values in HOOKS.items():
         found = facts.get(key)
-        if not any(found is value or found == value and isinstance(found, str) for value in values):
+        if not any(type(found) is type(value) and found == value for value in values):
             raise InputError(f"{where}: {key}", found, f"one of {', '.join(map(str, values))}")
     for key in ("name", "title"):
         if not isinstance(facts.get(key), str) or not facts[key]:

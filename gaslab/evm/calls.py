@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eth._utils.address import generate_contract_address
 from eth.constants import CREATE_CONTRACT_ADDRESS, STACK_DEPTH_LIMIT
 from eth.exceptions import WriteProtection
@@ -45,7 +43,8 @@ def delegation_of(code: bytes) -> bytes | None:
 
 def _call(schedule: Schedule, *, value: bool, own: bool = False) -> Effect:
     """One of four: with a value of its own or the caller's (`value`), on the target's storage or
-    on the caller's (`own`)."""
+    on the caller's (`own`).
+    """
     access = access_charge(schedule)
     stipend, price = schedule["call.stipend"], schedule["call.value"]
     new_account, state_account = schedule["call.new_account"], schedule["state.account"]
@@ -60,14 +59,14 @@ def _call(schedule: Schedule, *, value: bool, own: bool = False) -> Effect:
         access(frame, pointed)
         return frame.world.get_code(pointed), pointed
 
-    def pay(frame: Frame, target: bytes, amount: int) -> None:
+    def pay(frame: Frame, target: bytes, amount: int) -> bool:
         if not amount:
-            return
+            return False
         frame.charge(CALL, price)
-        if not own and frame.world.account_is_empty(target):
-            frame.charge(CALL, new_account)
-            if state_account:
-                frame.charge_state(STATE_ACCOUNT, state_account)
+        if own or not frame.world.account_is_empty(target):
+            return False
+        frame.charge(CALL, new_account)
+        return bool(state_account)
 
     def call(frame: Frame) -> None:
         stack = frame.stack
@@ -78,8 +77,11 @@ def _call(schedule: Schedule, *, value: bool, own: bool = False) -> Effect:
             raise WriteProtection("CALL with value in a static call")
         _expand_both(frame, offset, size, to, room)
         code, pointed = code_at(frame, target)
-        pay(frame, target, amount)
+        makes_account = pay(frame, target, amount)
         gas = min(asked, frame.gas - frame.gas // 64)
+        if makes_account:
+            frame.charge_state(STATE_ACCOUNT, state_account)
+            gas = min(gas, frame.gas)
         frame.gas -= gas
         if amount:
             gas += stipend
@@ -88,11 +90,13 @@ def _call(schedule: Schedule, *, value: bool, own: bool = False) -> Effect:
         if short or frame.msg.depth + 1 > STACK_DEPTH_LIMIT:
             frame.gas += gas
             frame.return_data = b""
+            if makes_account:
+                frame.refill_state(STATE_ACCOUNT, state_account)
             stack.append(0)
             return
         static = frame.msg.is_static or not (value or own)
-        _enter(
-            frame,
+        child = type(frame).apply_message(
+            frame.state,
             Message(
                 gas=gas,
                 to=frame.address if own else target,
@@ -106,9 +110,15 @@ def _call(schedule: Schedule, *, value: bool, own: bool = False) -> Effect:
                 is_static=static,
                 is_delegation=pointed is not None,
             ),
-            to,
-            room,
+            frame.transaction_context,
         )
+        _leave(frame, child)
+        if makes_account and child.is_error:
+            frame.refill_state(STATE_ACCOUNT, state_account)
+        output = child.output
+        frame.return_data = output
+        frame.memory[to : to + min(room, len(output))] = output[:room]
+        stack.append(int(child.is_success))
 
     return call
 
@@ -116,15 +126,6 @@ def _call(schedule: Schedule, *, value: bool, own: bool = False) -> Effect:
 def _expand_both(frame: Frame, offset: int, size: int, to: int, room: int) -> None:
     frame.expand(offset, size)
     frame.expand(to, room)
-
-
-def _enter(frame: Frame, message: Any, to: int, room: int) -> None:
-    child = type(frame).apply_message(frame.state, message, frame.transaction_context)
-    _leave(frame, child)
-    output = child.output
-    frame.return_data = output
-    frame.memory[to : to + min(room, len(output))] = output[:room]
-    frame.stack.append(int(child.is_success))
 
 
 def _leave(frame: Frame, child: Frame) -> None:
@@ -166,6 +167,9 @@ def _create(schedule: Schedule, *, salted: bool) -> Effect:
             address = keccak_256(preimage).digest()[12:]
         else:
             address = generate_contract_address(frame.address, nonce)
+        makes_account = state_account and world.account_is_empty(address)
+        if makes_account:
+            frame.charge_state(STATE_ACCOUNT, state_account)
         gas = frame.gas - frame.gas // 64
         frame.gas -= gas
         meter.warm_account(address)
@@ -191,6 +195,8 @@ def _create(schedule: Schedule, *, salted: bool) -> Effect:
             frame.transaction_context,
         )
         _leave(frame, child)
+        if child.is_error and makes_account:
+            frame.refill_state(STATE_ACCOUNT, state_account)
         frame.return_data = child.output if child.is_error else b""
         stack.append(int.from_bytes(address, "big") if child.is_success else 0)
 

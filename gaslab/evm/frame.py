@@ -25,15 +25,17 @@ from eth.vm.forks.prague.computation import PragueComputation
 from sha3 import keccak_256
 
 from gaslab.components import Component
-from gaslab.evm.arithmetic import PURE
 from gaslab.evm.meter import BURNED, INDEX, Mark, Meter
 from gaslab.schedule import Schedule
 
 Effect = Callable[["Frame"], bool | None]
 """What an opcode does that is more than arithmetic; true ends the frame."""
 
+ACCOUNT_COLD = INDEX[Component.ACCOUNT_COLD]
+ACCOUNT_WARM = INDEX[Component.ACCOUNT_WARM]
 MEMORY = INDEX[Component.MEMORY_EXPANSION]
 DEPOSIT = INDEX[Component.CODE_DEPOSIT]
+STATE_ACCOUNT = INDEX[Component.STATE_ACCOUNT]
 STATE_CODE = INDEX[Component.STATE_CODE]
 PRECOMPILE = INDEX[Component.PRECOMPILE]
 JUMPDEST, PUSH1 = 0x5B, 0x60
@@ -109,9 +111,9 @@ class Frame(PragueComputation):  # type: ignore[misc]
         Left to this frame.
     stack : list of int
     memory : bytearray
-    state_gas : int
-        State gas that this frame and its successful children owe (EIP-8037); `state_gas_paid` is
-        the part that came out of `gas`, as the reservoir was empty.
+    state_gas_paid : int
+        State gas (EIP-8037) of this frame and its successful children that came out of `gas`, as
+        the reservoir was empty.
     """
 
     tables: ClassVar[Tables]
@@ -130,6 +132,7 @@ class Frame(PragueComputation):  # type: ignore[misc]
         self.return_data = b""
         self.pc = 0
         self.state_gas_paid = 0
+        self.unprepared = False
         self.children: list[Any] = []
 
     # --- charges ------------------------------------------------------------------------------
@@ -195,13 +198,14 @@ class Frame(PragueComputation):  # type: ignore[misc]
             raise StackDepthLimit("Stack depth limit reached")
         snapshot = state.snapshot()
         mark = state.meter.mark()
+        new = bool(message.value) and state.account_is_empty(message.storage_address)
         if message.should_transfer_value and message.value:
             if state.get_balance(message.sender) < message.value:
                 raise InsufficientFunds(f"less than {message.value}")
             state.meter.move(state, message.sender, message.storage_address, message.value)
         state.touch_account(message.storage_address)
         frame = cls(state, message, transaction_context)
-        frame._run()
+        frame._run(new_account=new)
         frame._end(snapshot, mark)
         return frame
 
@@ -214,13 +218,14 @@ class Frame(PragueComputation):  # type: ignore[misc]
         mark = state.meter.mark()
         address = message.storage_address
         state.meter.put(state.meter.created, address)
-        if state.account_is_empty(address):
+        new = state.account_is_empty(address)
+        if new:
             state.meter.put(state.meter.fresh, address)
         state.increment_nonce(address)
         if message.value:
             state.meter.move(state, message.sender, address, message.value)
         frame = cls(state, message, transaction_context)
-        frame._run()
+        frame._run(new_account=new)
         if frame.is_success:
             try:
                 frame._deposit(frame.output)
@@ -239,8 +244,10 @@ class Frame(PragueComputation):  # type: ignore[misc]
         frame._run()
         return frame
 
-    def _run(self) -> None:
+    def _run(self, *, new_account: bool = False) -> None:
         try:
+            if self.msg.depth == 0 and self.tables.schedule.intrinsic == "eip2780":
+                self._prepay(new_account)
             precompile = self.tables.precompiles.get(self.msg.code_address)
             if self.msg.is_create or precompile is None:
                 program = program_of(self.msg.code)
@@ -265,20 +272,35 @@ class Frame(PragueComputation):  # type: ignore[misc]
             self.state.commit(snapshot)
         else:
             self.state.revert(snapshot)
-            self._return_state_gas(self.meter.undo(mark))
+            self.meter.undo(mark)
+            # What state gas came out of the frame's own gas comes back, unless all is burned.
+            if self._error.burns_gas:
+                self.meter.parts[BURNED] += self.state_gas_paid
+            else:
+                self.gas += self.state_gas_paid
+            self.state_gas_paid = 0
         self.meter.settle(mark, self.msg.gas, self.gas)
 
-    def _return_state_gas(self, owed: int) -> None:
-        """Give back what a failed frame paid for state that it does not make after all."""
-        if not owed:
-            return
-        paid = min(max(owed, 0), self.state_gas_paid)
-        self.meter.reservoir += owed - paid
-        if self._error.burns_gas:
-            self.meter.parts[BURNED] += paid
-        else:
-            self.gas += paid
-        self.state_gas_paid = 0
+    def _prepay(self, new_account: bool) -> None:
+        """What EIP-2780 and 8037 charge a transaction's own frame before its first opcode.
+
+        Raises
+        ------
+        OutOfGas
+            `unprepared` is set: not even the authorizations stand.
+        """
+        schedule, message = self.tables.schedule, self.msg
+        self.unprepared = True
+        if new_account:
+            self.charge_state(STATE_ACCOUNT, schedule["state.account"])
+        if message.is_delegation:
+            warm = message.code_address in self.meter.warm_accounts
+            self.charge(
+                ACCOUNT_WARM if warm else ACCOUNT_COLD,
+                schedule["account.warm" if warm else "account.cold"],
+            )
+            self.meter.warm_account(message.code_address)
+        self.unprepared = False
 
     def _deposit(self, code: bytes) -> None:
         schedule = self.tables.schedule
@@ -296,7 +318,8 @@ class Frame(PragueComputation):  # type: ignore[misc]
 
     def _execute(self, program: Program) -> None:
         """The loop. Opcodes of the stack and jumps run here; `gas` and `pc` are of the frame
-        only while an effect runs."""
+        only while an effect runs.
+        """
         code, pushes, jumpdests, _ = program
         _, static, pure, effects, arity, _ = self.tables
         counts, stack = self.meter.counts, self.stack

@@ -172,13 +172,9 @@ class Meter:
             charged=self.charged,
         )
 
-    def undo(self, mark: Mark) -> int:
-        """Take back all that a failed frame did but its gas.
-
-        Returns
-        -------
-        int
-            State gas that it had paid and that is not owed any more.
+    def undo(self, mark: Mark) -> None:
+        """Take back all that a failed frame did but its gas: also what it owed for state, and
+        what it took from the reservoir for that.
         """
         journal = self.journal
         while len(journal) > mark.journal:
@@ -189,11 +185,9 @@ class Meter:
                 mapping[key] = before
         del self.logs[mark.logs :]
         self.refund = mark.refund
-        owed = 0
-        for index, before in zip(STATE, mark.state, strict=True):
-            owed += self.parts[index] - before
-            self.parts[index] = before
-        return owed
+        self.reservoir = mark.reservoir
+        for index, gas in zip(STATE, mark.state, strict=True):
+            self.parts[index] = gas
 
     # --- sums ---------------------------------------------------------------------------------
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import rlp
+from eth._utils.address import generate_contract_address
 from eth.constants import CREATE_CONTRACT_ADDRESS, ZERO_ADDRESS
-from eth.exceptions import ContractCreationCollision
+from eth.exceptions import ContractCreationCollision, OutOfGas
 from eth.vm.forks.prague.state import PragueTransactionExecutor
 from eth.vm.message import Message
 from eth_keys import keys
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
-from eth._utils.address import generate_contract_address
 from gaslab.components import Component
 from gaslab.errors import TransactionRefused
 from gaslab.evm.calls import DELEGATION, delegation_of
 from gaslab.evm.frame import Frame
-from gaslab.evm.meter import INDEX, Meter
+from gaslab.evm.meter import BURNED, INDEX, Mark, Meter
 from gaslab.measurement import Measurement
 from gaslab.schedule import Schedule
+
+AUTHORIZATION = INDEX[Component.AUTHORIZATION]
+STATE_ACCOUNT = INDEX[Component.STATE_ACCOUNT]
+STATE_CODE = INDEX[Component.STATE_CODE]
 
 BLOB, SET_CODE = 3, 4
 SLOT_BYTES, ACCOUNT_BYTES = 64, 120  # of state, as EIP-8037 counts
@@ -103,6 +108,24 @@ def _blobs(transaction: Any) -> int:
     return len(transaction.blob_versioned_hashes) if _type_of(transaction) == BLOB else 0
 
 
+@dataclass
+class Purse:
+    """A transaction's gas on its way to the first opcode.
+
+    Attributes
+    ----------
+    gas : int
+    reservoir : int
+        What was set apart for state at first.
+    state_gas_paid : int
+        State gas that came out of `gas`.
+    """
+
+    gas: int
+    reservoir: int
+    state_gas_paid: int = 0
+
+
 class Executor(PragueTransactionExecutor):  # type: ignore[misc]
     """Takes the place of py-evm's executor, with the schedule's charges and the lab's own sums."""
 
@@ -115,8 +138,20 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
         meter = state.meter = Meter(self.schedule, profile=state.profile)
         for part, gas in charges.parts:
             meter.parts[INDEX[part]] += gas
-        message = self._message(transaction, charges.intrinsic)
-        frame = self._run(message, transaction)
+        self._buy(transaction)
+        snapshot, mark = state.snapshot(), meter.mark()
+        purse = self._split(transaction.gas - charges.intrinsic, charges.intrinsic)
+        try:
+            self._prepare(transaction, purse)
+            frame = self._run(self._message(transaction, purse.gas), transaction)
+        except OutOfGas as error:
+            frame = self._frame(self._message(transaction, purse.gas), transaction)
+            frame._halt(error)
+            frame.unprepared = True
+        if frame.unprepared:
+            self._forget(frame, purse, snapshot, mark)
+        else:
+            state.commit(snapshot)
         measurement = self._settle(transaction, charges, frame)
         frame.measurement = measurement
         for seen in state.observers:
@@ -149,33 +184,47 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
         except ValidationError as error:
             raise TransactionRefused(str(error)) from error
 
-    def _message(self, transaction: Any, intrinsic: int) -> Any:
-        """Take the fee, raise the nonce, set codes, warm what is known to be touched."""
-        state, schedule, meter = self.vm_state, self.schedule, self.vm_state.meter
+    def _buy(self, transaction: Any) -> None:
+        """Take the fee for all gas and raise the nonce."""
+        state = self.vm_state
         fee = transaction.gas * state.get_gas_price(transaction)
         if _type_of(transaction) == BLOB:
             fee += self.calc_data_fee(transaction)
         state.delta_balance(transaction.sender, -fee)
         state.increment_nonce(transaction.sender)
 
-        gas = transaction.gas - intrinsic
+    def _split(self, gas: int, intrinsic: int) -> Purse:
+        """Set apart, for state only, what is above the cap of one transaction (EIP-8037)."""
+        schedule, meter = self.schedule, self.vm_state.meter
         if schedule.state_gas and schedule.transaction_gas_cap is not None:
             meter.reservoir = max(gas - (schedule.transaction_gas_cap - intrinsic), 0)
-            gas -= meter.reservoir
+        return Purse(gas - meter.reservoir, meter.reservoir)
 
-        creates = transaction.to == CREATE_CONTRACT_ADDRESS
-        nonce = state.get_nonce(transaction.sender) - 1
-        created = generate_contract_address(transaction.sender, nonce) if creates else None
-        self._warm(transaction, created or transaction.to)
+    def _prepare(self, transaction: Any, purse: Purse) -> None:
+        """Warm what is known to be touched and let accounts' codes be set."""
+        self._warm(transaction)
+        written = {bytes(transaction.sender)}
+        if transaction.value and transaction.to != CREATE_CONTRACT_ADDRESS:
+            written.add(bytes(transaction.to))
+        delegated: dict[bytes, bool] = {}
         for authorization in _authorizations(transaction):
-            self._authorize(authorization)
-        code, pointed = bytes(transaction.data), None
-        if not creates:
+            self._authorize(authorization, purse, written, delegated)
+
+    def _message(self, transaction: Any, gas: int) -> Any:
+        state = self.vm_state
+        creates = transaction.to == CREATE_CONTRACT_ADDRESS
+        code, pointed, created = bytes(transaction.data), None, None
+        if creates:
+            nonce = state.get_nonce(transaction.sender) - 1
+            created = generate_contract_address(transaction.sender, nonce)
+            state.meter.warm_account(created)
+        else:
             code = state.get_code(transaction.to)
-            pointed = delegation_of(code) if schedule.set_code else None
+            pointed = delegation_of(code) if self.schedule.set_code else None
             if pointed is not None:
-                meter.warm_account(pointed)
                 code = state.get_code(pointed)
+                if self.schedule.intrinsic == "frontier":  # else the frame pays for it
+                    state.meter.warm_account(pointed)
         return Message(
             gas=gas,
             to=transaction.to,
@@ -188,18 +237,26 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
             is_delegation=pointed is not None,
         )
 
-    def _warm(self, transaction: Any, target: bytes) -> None:
+    def _warm(self, transaction: Any) -> None:
         meter, state = self.vm_state.meter, self.vm_state
         meter.warm_accounts.update(dict.fromkeys(state.computation_class.tables.precompiles))
-        for address in (transaction.sender, target, state.coinbase):  # EIP-2929, 3651
-            meter.warm_account(bytes(address))
+        for address in (transaction.sender, transaction.to, state.coinbase):  # EIP-2929, 3651
+            if address:
+                meter.warm_account(bytes(address))
         for address, slots in transaction.access_list:
             meter.warm_account(bytes(address))
             for slot in slots:
                 meter.warm_slot((bytes(address), slot))
 
-    def _authorize(self, authorization: Any) -> None:
-        """EIP-7702: let an account's code point at another's, if its signature is good."""
+    def _authorize(
+        self, authorization: Any, purse: Purse, written: set[bytes], delegated: dict[bytes, bool]
+    ) -> None:
+        """EIP-7702: let an account's code point at another's, if its signature is good.
+
+        Under EIP-8037 and 8038 the authority's first write and new state are charged here, once
+        an authority: `written` holds those that are paid for, `delegated` those that were seen,
+        and whether any bytes of code have been paid for.
+        """
         state, meter = self.vm_state, self.vm_state.meter
         try:
             authorization.validate(state.execution_context.chain_id)
@@ -217,15 +274,45 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
             return
         if state.get_nonce(authority) != authorization.nonce:
             return
-        if state.account_is_empty(authority):
-            meter.fresh[authority] = None
+        new = state.account_is_empty(authority)
+        self._pay(purse, AUTHORIZATION, 0 if authority in written else self._price("write"))
+        written.add(authority)
+        if new:
+            meter.put(meter.fresh, authority)
+            self._pay_state(purse, STATE_ACCOUNT, self.schedule["state.account"])
         else:
-            meter.refund += self.schedule["authorization.refund"]
+            meter.refund += self._price("refund")
+        had = delegated.setdefault(authority, bool(code))
+        if not had and not code and authorization.address != ZERO_ADDRESS:
+            self._pay_state(purse, STATE_CODE, self.schedule["state.authorization"])
+            delegated[authority] = True
         if authorization.address == ZERO_ADDRESS:
             state.delete_code(authority)
         else:
             state.set_code(authority, DELEGATION + authorization.address)
         state.increment_nonce(authority)
+
+    def _price(self, name: str) -> int:
+        return self.schedule[f"authorization.{name}"]
+
+    def _pay(self, purse: Purse, part: int, gas: int) -> None:
+        if gas > purse.gas:
+            raise OutOfGas(f"needs {gas}, has {purse.gas}")
+        purse.gas -= gas
+        self.vm_state.meter.parts[part] += gas
+
+    def _pay_state(self, purse: Purse, part: int, gas: int) -> None:
+        meter = self.vm_state.meter
+        reserved = min(meter.reservoir, gas)
+        self._pay(purse, part, gas - reserved)
+        purse.state_gas_paid += gas - reserved
+        meter.reservoir -= reserved
+        meter.parts[part] += reserved
+
+    def _frame(self, message: Any, transaction: Any) -> Frame:
+        state = self.vm_state
+        context = state.get_transaction_context(transaction)
+        return state.computation_class(state, message, context)  # type: ignore[no-any-return]
 
     def _run(self, message: Any, transaction: Any) -> Frame:
         state, frames = self.vm_state, self.vm_state.computation_class
@@ -233,10 +320,18 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
         if not message.is_create:
             return frames.apply_message(state, message, context)  # type: ignore[no-any-return]
         if state.has_code_or_nonce(message.storage_address):
-            frame: Frame = frames(state, message, context)
+            frame = self._frame(message, transaction)
             frame._halt(ContractCreationCollision(message.storage_address.hex()))
             return frame
         return frames.apply_create_message(state, message, context)  # type: ignore[no-any-return]
+
+    def _forget(self, frame: Frame, purse: Purse, snapshot: Any, mark: Mark) -> None:
+        """The gas did not last to the first opcode: authorizations do not stand either."""
+        state = self.vm_state
+        state.revert(snapshot)
+        state.meter.undo(mark)
+        state.meter.reservoir = purse.reservoir
+        state.meter.parts[BURNED] += purse.state_gas_paid
 
     # --- after --------------------------------------------------------------------------------
 
