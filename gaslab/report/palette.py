@@ -27,6 +27,26 @@ _GROUP = {
     "refund": ("#3c8f5a", "#6cc48a"),
 }
 
+# Of the page: name -> (light, dark).
+_PAGE = {
+    "paper": ("#fdfcf9", "#15171b"),
+    "card": ("#ffffff", "#1b1e23"),
+    "ink": ("#1c1e22", "#e9e7e1"),
+    "soft": ("#5d636c", "#a1a6af"),
+    "line": ("#e2dfd6", "#31353c"),
+    "wash": ("#f4f1e9", "#20242a"),
+    "accent": ("#0a5e73", "#6cc3d8"),
+    "between": ("#1c1e220d", "#e9e7e114"),
+    "floor-fill": ("#e0b83c22", "#e3c05a26"),
+    "refund-fill": ("#3c8f5a33", "#6cc48a33"),
+    "field-0": ("#cfe3f1", "#24435c"),
+    "field-1": ("#f3e2b3", "#54461c"),
+    "field-2": ("#d3e8d2", "#27482f"),
+    "field-3": ("#ecd3e4", "#4d2f45"),
+    "lost": ("#f1e9e4", "#2a2523"),
+    "lost-line": ("#d5c5bb", "#4a403b"),
+}
+
 # The baseline first: neutral, so that the techniques stand out.
 _VARIANT = (
     ("#6b7078", "#a4aab3"),
@@ -56,6 +76,7 @@ def variables(dark: bool) -> str:
     side = int(dark)
     names = [f"--{group_class(name)}:{_GROUP[name][side]}" for name in GROUPS]
     names += [f"--v-{index}:{pair[side]}" for index, pair in enumerate(_VARIANT)]
+    names += [f"--{name}:{pair[side]}" for name, pair in _PAGE.items()]
     return ";".join(names)
 
 

@@ -1,0 +1,360 @@
+"""Pictures and tables of a chapter, by schedule, ready to be set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from gaslab.report.bars import Bar, bars, groups_of, groups_used
+from gaslab.report.book import Book, Chapter, Flow
+from gaslab.report.curves import Crossing, Line, curves
+from gaslab.report.definitions import FIGURES, LAYER_TWO
+from gaslab.snapshot import Row
+from gaslab.words import change, each, grouped
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text. The first column names the row."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    firsts: Sequence[bool] = ()  # rows that begin a variant
+    meanings: Sequence[str] = ()  # of the heads, where they need one
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One chapter under one schedule.
+
+    Attributes
+    ----------
+    schedule : str
+    size : int
+        N of the bars.
+    best : str
+        Cheapest variants that do the same thing.
+    best_change : str
+        Of the cheapest, or of the least dear besides the baseline, against the baseline.
+    masked : bool
+    bars, curves : Markup
+        The second is empty for a single size.
+    groups : list of str
+        Groups that the legend explains.
+    crossings : list of Crossing
+    gas, facts, layer_two : Table
+    """
+
+    schedule: str
+    size: int
+    best: str
+    best_change: str
+    bars: Markup
+    curves: Markup
+    groups: Sequence[str]
+    crossings: Sequence[Crossing]
+    gas: Table
+    facts: Table
+    layer_two: Table
+
+
+def pictures_of(chapter: Chapter) -> tuple[Pictures, ...]:
+    """Everything of a chapter that hangs on the schedule."""
+    return tuple(_pictures(chapter, schedule) for schedule in chapter.results.schedules)
+
+
+def _pictures(chapter: Chapter, schedule: str) -> Pictures:
+    results, experiment = chapter.results, chapter.experiment
+    size = results.largest(schedule)
+    rows = [row for row in results.rows if row.schedule == schedule]
+    base = results.at(experiment.baseline.name, size, schedule)
+    best = results.best_other(schedule)
+    found = crossings_of(chapter, schedule)
+    top = [row for row in rows if row.size == size]
+    return Pictures(
+        schedule=schedule,
+        size=size,
+        best=", ".join(results.winners(schedule)),
+        best_change=change(best.gas, base.gas) if base and best else "",
+        bars=chapter_bars(chapter, schedule),
+        curves=chapter_curves(chapter, schedule, found),
+        groups=groups_used(top),
+        crossings=found,
+        gas=_gas_table(chapter, rows),
+        facts=_table(chapter, rows, FIGURES),
+        layer_two=_table(chapter, rows, LAYER_TWO),
+    )
+
+
+def chapter_bars(chapter: Chapter, schedule: str) -> Markup:
+    """Bars of all variants at the largest N."""
+    results, experiment = chapter.results, chapter.experiment
+    size = results.largest(schedule)
+    base = results.at(experiment.baseline.name, size, schedule)
+    found = [
+        Bar(
+            variant.name,
+            "not the same thing" if variant.differs else "",
+            row,
+            base.gas if base and row is not base else 0,
+        )
+        for variant in experiment.variants
+        if (row := results.at(variant.name, size, schedule))
+    ]
+    return bars(found, f"{experiment.title}, gas by component at N = {size:,} under {schedule}")
+
+
+def crossings_of(chapter: Chapter, schedule: str) -> list[Crossing]:
+    """Where variants cross the baseline under a schedule."""
+    return [
+        Crossing(variant.name, start, end)
+        for variant in chapter.results.others
+        for start, end, _, _ in chapter.results.crossings(variant.name, schedule)
+    ]
+
+
+def chapter_curves(chapter: Chapter, schedule: str, found: Sequence[Crossing]) -> Markup:
+    """Gas of all variants against N; nothing for a single size."""
+    results, experiment = chapter.results, chapter.experiment
+    sizes = [size for size in results.sizes(schedule) if size > 0]
+    if len(sizes) < 2:
+        return Markup("")
+    lines = [
+        Line(
+            variant.name,
+            index,
+            [
+                (size, row.gas)
+                for size in sizes
+                if (row := results.at(variant.name, size, schedule))
+            ],
+            not variant.differs,
+        )
+        for index, variant in enumerate(experiment.variants)
+    ]
+    label = f"{experiment.title}, gas against N under {schedule}"
+    return curves(lines, found, label, experiment.unit)
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _ordered(chapter: Chapter, rows: Sequence[Row]) -> list[Row]:
+    order = [variant.name for variant in chapter.experiment.variants]
+    return sorted(rows, key=lambda row: (order.index(row.variant), row.size))
+
+
+def _firsts(rows: Sequence[Row]) -> list[bool]:
+    return [index == 0 or rows[index - 1].variant != row.variant for index, row in enumerate(rows)]
+
+
+def _gas_table(chapter: Chapter, rows: Sequence[Row]) -> Table:
+    """Gas of every variant and size, by group; exact."""
+    results, per_item = chapter.results, chapter.experiment.per_item
+    rows = _ordered(chapter, rows)
+    groups = groups_used(rows)
+    heads = [
+        "variant",
+        "N",
+        "gas",
+        "against baseline",
+        *(["per item"] if per_item else []),
+        *groups,
+    ]
+    cells = []
+    for row in rows:
+        base = results.at(chapter.experiment.baseline.name, row.size, row.schedule)
+        same = base is None or base is row
+        found = groups_of(row)
+        cells.append(
+            [
+                row.variant,
+                grouped(row.size),
+                grouped(row.gas),
+                "" if base is None or same else change(row.gas, base.gas),
+                *([each(row.gas, row.size) if row.size else ""] if per_item else []),
+                *(grouped(found.get(group, 0)) for group in groups),
+            ]
+        )
+    return Table(heads, cells, _firsts(rows))
+
+
+def _table(chapter: Chapter, rows: Sequence[Row], figures: Mapping[str, tuple[str, str]]) -> Table:
+    """Figures by variant and size; columns of nothing but zeros are left out."""
+    rows = _ordered(chapter, rows)
+    names = [name for name in figures if any(row[name] for row in rows)]
+    heads = ["variant", "N", *(figures[name][0] for name in names)]
+    cells = [
+        [row.variant, grouped(row.size), *(grouped(row[name]) for name in names)] for row in rows
+    ]
+    meanings = ["", "", *(figures[name][1] for name in names)]
+    return Table(heads, cells, _firsts(rows), meanings)
+
+
+# --- the heat table -------------------------------------------------------------------------------
+
+# Share of the baseline that is saved, in percent, from which a cell has a shade.
+SHADES = (75, 50, 25, 10, 2)
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One experiment under one schedule."""
+
+    schedule: str
+    shade: str
+    text: str
+    winner: str
+    changed: bool
+    masked: bool
+    told: str
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    chapter: Chapter
+    technique: str
+    size: int
+    cells: Sequence[HeatCell | None]
+
+
+def heat_table(book: Book) -> list[HeatRow]:
+    """Technique by schedule: what the best variant saves at the largest N."""
+    rows = []
+    for chapter in book.all_chapters:
+        results = chapter.results
+        changed = _changed(chapter)
+        cells = [
+            _heat_cell(chapter, note.name, note.name in changed)
+            if note.name in results.schedules
+            else None
+            for note in book.schedules
+        ]
+        technique = str(chapter.experiment.techniques[0])
+        rows.append(HeatRow(chapter, technique, results.largest(results.focus), cells))
+    return rows
+
+
+def _changed(chapter: Chapter) -> set[str]:
+    """Schedules whose winner is none of those under the focus."""
+    results = chapter.results
+    usual = set(results.winners(results.focus))
+    return {name for name in results.schedules if not usual & set(results.winners(name))}
+
+
+def _heat_cell(chapter: Chapter, schedule: str, changed: bool) -> HeatCell | None:
+    results = chapter.results
+    base = results.at(chapter.experiment.baseline.name, results.largest(schedule), schedule)
+    best = results.best_other(schedule)
+    if base is None or best is None:
+        return None
+    saving = base.gas - best.gas
+    winner = chapter.experiment.baseline.name if saving <= 0 else best.variant
+    masked = any(
+        one.kind == "masked-by-floor" and schedule in one.schedules for one in chapter.verdicts
+    )
+    told = (
+        f"{best.variant}: {grouped(best.gas)} gas against {grouped(base.gas)} of {base.variant} "
+        f"at N = {grouped(base.size)}"
+    )
+    return HeatCell(
+        schedule,
+        shade(saving, base.gas),
+        change(best.gas, base.gas),
+        winner,
+        changed,
+        masked,
+        told,
+    )
+
+
+def shade(saving: int, base: int) -> str:
+    """``s5`` for the best to ``s1``, ``s0`` for no difference to speak of, ``c1`` to ``c5``."""
+    size = next(
+        (5 - index for index, share in enumerate(SHADES) if abs(saving) * 100 >= share * base), 0
+    )
+    return f"{'s' if saving > 0 or not size else 'c'}{size}"
+
+
+# --- the macro experiment and the product ---------------------------------------------------------
+
+
+def ways_of(chapter: Chapter) -> dict[str, Table]:
+    """Gas per item of every way, by size: by schedule."""
+    results, found = chapter.results, {}
+    for schedule in results.schedules:
+        sizes = results.sizes(schedule)
+        rows = []
+        for variant in chapter.experiment.variants:
+            cells = [results.at(variant.name, size, schedule) for size in sizes]
+            if any(cells):
+                rows.append(
+                    [variant.name, *(each(one.gas, one.size) if one else "" for one in cells)]
+                )
+        found[schedule] = Table(["way", *(f"N = {grouped(size)}" for size in sizes)], rows)
+    return found
+
+
+@dataclass(frozen=True)
+class Product:
+    """The flows under one schedule."""
+
+    schedule: str
+    single: Markup
+    sized: Markup
+    groups: Sequence[str]
+    table: Table
+
+
+def product_of(book: Book) -> list[Product]:
+    """Flows of the product, by schedule."""
+    found = []
+    for note in book.schedules:
+        flows = [(flow, flow.rows[note.name]) for flow in book.flows if note.name in flow.rows]
+        if not flows:
+            continue
+        single = [(flow, row) for flow, row in flows if flow.size <= 1]
+        sized = [(flow, row) for flow, row in flows if flow.size > 1]
+        found.append(
+            Product(
+                note.name,
+                _flow_bars(single, note.name),
+                _flow_bars(sized, note.name),
+                groups_used([row for _, row in flows]),
+                _flow_table(flows),
+            )
+        )
+    return found
+
+
+def _flow_bars(flows: Sequence[tuple[Flow, Row]], schedule: str) -> Markup:
+    if not flows:
+        return Markup("")
+    found = [
+        Bar(flow.title, f"{each(row.gas, flow.size)} each" if flow.size > 1 else "", row)
+        for flow, row in flows
+    ]
+    return bars(found, f"Flows of the product, gas by component under {schedule}")
+
+
+def _flow_table(flows: Sequence[tuple[Flow, Row]]) -> Table:
+    rows = [row for _, row in flows]
+    groups = groups_used(rows)
+    heads = ["flow", "gas", "execution", "floor", *groups, "slots created", "signed bytes"]
+    cells = []
+    for flow, row in flows:
+        by = groups_of(row)
+        cells.append(
+            [
+                flow.title,
+                grouped(row.gas),
+                grouped(row["execution"]),
+                grouped(row["floor"]),
+                *(grouped(by.get(group, 0)) for group in groups),
+                grouped(row["slots_created"]),
+                grouped(row["tx_bytes"]),
+            ]
+        )
+    return Table(heads, cells)
