@@ -159,8 +159,8 @@ class Environment:
     def _address(self, sender: int | bytes) -> tuple[bytes, int]:
         if isinstance(sender, int) and 0 <= sender < ACCOUNTS:
             return self.accounts[sender], sender
-        if sender in self.accounts:
-            return bytes(sender), self.accounts.index(sender)  # type: ignore[arg-type]
+        if isinstance(sender, bytes) and sender in self.accounts:
+            return sender, self.accounts.index(sender)
         raise InputError("sender", sender, f"one of the {ACCOUNTS} accounts, or its index")
 
     def balance(self, address: bytes) -> int:
@@ -255,7 +255,7 @@ class Environment:
         frame = self._state.apply_transaction(transaction)
         if before is not None:
             self._genesis = before
-        measurement = replace(frame.measurement, label=label, raw=raw)
+        measurement: Measurement = replace(frame.measurement, label=label, raw=raw)
         self.transactions.append(Sent(raw, self.block, transaction.sender, measurement))
         self.number += 1
         self.timestamp += SECONDS_PER_BLOCK
@@ -355,7 +355,7 @@ class Deployed:
         """
         function = self._function(name, len(args))
         signature = signature_of(function)
-        selector = keccak_256(signature.encode()).digest()[:4]
+        selector = bytes(keccak_256(signature.encode()).digest()[:4])
         return selector + _encoded(f"{self.contract.name}.{signature}", function["inputs"], args)
 
     def send(self, name: str, *args: Any, **options: Any) -> Measurement:
@@ -387,7 +387,7 @@ class Deployed:
         return values[0] if len(values) == 1 else values
 
     def logs(self, measurement: Measurement) -> list[tuple[str, dict[str, Any]]]:
-        """This contract's logs, decoded: event, arguments by name; indexed dynamic ones as the
+        """Logs of this contract, decoded: event, arguments by name; indexed dynamic ones as the
         hash that a log holds.
         """
         events = [item for item in self.contract.abi if item["type"] == "event"]
@@ -496,7 +496,7 @@ def _reason(output: bytes, error: str, abi: Sequence[Mapping[str, Any]]) -> str:
             continue
         types = [_type(one) for one in item["inputs"]]
         try:
-            values = [_plain(*pair) for pair in zip(types, abi_decode(types, output[4:]))]
+            values = [*map(_plain, types, abi_decode(types, output[4:]))]
         except DecodingError:
             break
         if item["name"] == "Error" and types == ["string"]:

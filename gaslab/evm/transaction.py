@@ -11,7 +11,7 @@ from eth.constants import CREATE_CONTRACT_ADDRESS, ZERO_ADDRESS
 from eth.exceptions import ContractCreationCollision, OutOfGas
 from eth.vm.forks.prague.state import PragueTransactionExecutor
 from eth.vm.message import Message
-from eth_keys import keys
+from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
@@ -261,9 +261,7 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
         try:
             authorization.validate(state.execution_context.chain_id)
             fields = [authorization.chain_id, authorization.address, authorization.nonce]
-            signature = keys.Signature(
-                vrs=(authorization.y_parity, authorization.r, authorization.s)
-            )
+            signature = Signature(vrs=(authorization.y_parity, authorization.r, authorization.s))
             signer = signature.recover_public_key_from_msg(b"\x05" + rlp.encode(fields))
         except (ValidationError, BadSignature):
             return

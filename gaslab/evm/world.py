@@ -29,7 +29,7 @@ class Account:
 class World:
     """All accounts; the interface is py-evm's ``AccountDatabaseAPI``, as far as a VM asks."""
 
-    def __init__(self, database: Any = None, state_root: bytes = b""):
+    def __init__(self, *database: Any):
         self.accounts: dict[bytes, Account] = {}
         self._first: dict[tuple[bytes, int], int] = {}  # slots' values before the transaction
         self._journal: list[tuple[Any, ...]] = []
@@ -146,7 +146,7 @@ class World:
 
     def get_code_hash(self, address: bytes) -> bytes:
         code = self.get_code(address)
-        return keccak_256(code).digest() if code else EMPTY_HASH
+        return bytes(keccak_256(code).digest()) if code else EMPTY_HASH
 
     def account_has_code_or_nonce(self, address: bytes) -> bool:
         account = self.accounts.get(address)
