@@ -192,11 +192,12 @@ class Lab:
         size: int,
         deployed: Deployed | None,
     ) -> Row:
-        from gaslab.run import case_of
         from gaslab.snapshot import Row, row_of
 
         if isinstance(what, Row):
             return what
+        from gaslab.run import case_of
+
         measured = [*what] if isinstance(what, Sequence) else [what]
         return row_of(
             case_of(
