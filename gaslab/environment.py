@@ -193,6 +193,11 @@ class Environment:
         self._unsent("set_balance")
         self._world.set_balance(address, balance)
 
+    def set_genesis(self, accounts: Mapping[bytes, Account]) -> None:
+        """Put these accounts in the place of all others, before the first transaction."""
+        self._unsent("set_genesis")
+        self._world.accounts = {address: found.copy() for address, found in accounts.items()}
+
     def _unsent(self, name: str) -> None:
         if self.transactions:
             raise InputError(name, f"{len(self.transactions)} transactions", "none yet")
