@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from gaslab.environment import Deployed, Environment
-from gaslab.errors import InputError, OverTheCap, Reverted
+from gaslab.errors import InputError, NotEquivalent, OverTheCap, Reverted
 from gaslab.experiment import Experiment, Variant
-from gaslab.measurement import Measurement
+from gaslab.measurement import RECORDED, Measurement, total
 from gaslab.schedule import Schedule
 from gaslab.solc import Contract
 
@@ -31,6 +31,8 @@ class Bench:
     observations : dict of str to object
     accuracies : dict of str to Fraction
         Greatest absolute errors against a high-precision reference.
+    recorded : dict of str to int
+        Figures of the driver's own, by a name of `RECORDED`.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Bench:
         self.deployments: list[Measurement] = []
         self.observations: dict[str, Any] = {}
         self.accuracies: dict[str, Fraction] = {}
+        self.recorded: dict[str, int] = {}
         self._contract: Deployed | None = None
 
     # --- the chain ----------------------------------------------------------------------------
@@ -109,6 +112,34 @@ class Bench:
     def read(self, name: str, *args: Any, at: Deployed | None = None) -> Any:
         """What a view answers, decoded; it leaves no trace."""
         return (at or self.contract).call(name, *args)
+
+    def record(self, name: str, value: int) -> None:
+        """Give the case a figure that no transaction has by itself, one of `RECORDED`."""
+        if name not in RECORDED:
+            raise InputError(f"{self.experiment.id}.record", name, f"one of {', '.join(RECORDED)}")
+        self.recorded[name] = value
+
+    def compose(self, times: int, *, steady: int = 2) -> None:
+        """Count the last transaction `times` more, without sending it again.
+
+        Its figure `composed` says how many transactions of a case were counted so. That each of
+        them would cost the same is shown, not assumed: the last `steady` measured ones must agree
+        in every figure but their label and bytes.
+
+        Raises
+        ------
+        NotEquivalent
+            They do not.
+        """
+        last = self.measured[-steady:]
+        figures = [total([one]) for one in last]
+        if len(last) < steady or any(one != figures[0] for one in figures):
+            raise NotEquivalent(
+                f"{self.experiment.id}/{self.variant.name}: the last {steady} transactions are not "
+                f"in a steady state: {[one.gas for one in last]} gas"
+            )
+        self.measured += [last[-1]] * times
+        self.recorded["composed"] = self.recorded.get("composed", 0) + times
 
     def _sent(
         self, at: Deployed, name: str, args: tuple[Any, ...], options: dict[str, Any]

@@ -26,7 +26,7 @@ class Case:
     experiment, variant, schedule : str
     size : int
     figures : dict
-        `gaslab.measurement.total` of the measured transactions.
+        `gaslab.measurement.total` of the measured transactions, and what the driver recorded.
     deploy_gas, code_bytes : int
         Of the variant's contract.
     layer_two : LayerTwo
@@ -96,6 +96,7 @@ def case_of(
     *,
     creation: Measurement | None = None,
     accuracies: Mapping[str, Fraction] | None = None,
+    recorded: Mapping[str, int] | None = None,
     keep: bool = False,
 ) -> Case:
     """Sum up what was measured, by whomever.
@@ -104,16 +105,20 @@ def case_of(
     ----------
     creation : Measurement or None
         Of the contract whose deploy gas and code size belong to the case.
+    recorded : mapping of str to int
+        Figures of `gaslab.measurement.RECORDED`.
     keep : bool
         Whether the case holds its measurements.
     """
-    path, conflicts = conflicts_of(measured)
+    figures = total(measured) | dict(recorded or {})
+    # Transactions that were counted and not sent have no slots of their own to conflict about.
+    path, conflicts = (0, 0) if figures.get("composed") else conflicts_of(measured)
     return Case(
         experiment=experiment,
         variant=variant,
         schedule=schedule,
         size=size,
-        figures=total(measured),
+        figures=figures,
         deploy_gas=creation.gas if creation else 0,
         code_bytes=creation.code_bytes if creation else 0,
         layer_two=layer_two([one.raw for one in measured]),
@@ -152,6 +157,7 @@ def run_case(
         bench.measured,
         creation=bench.deployments[-1] if bench.deployments else None,
         accuracies=bench.accuracies,
+        recorded=bench.recorded,
         keep=keep,
     )
     return case, bench

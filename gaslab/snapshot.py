@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from gaslab.components import Component
 from gaslab.errors import InputError
-from gaslab.measurement import HIGHEST, SUMMED
+from gaslab.measurement import HIGHEST, RECORDED, SUMMED
 
 if TYPE_CHECKING:  # rows are read without an EVM
     from gaslab.run import Case
@@ -38,6 +38,7 @@ FIGURES = (
     "tx_bytes",
     "fastlz_bytes",
     "brotli_bytes",
+    *RECORDED,
 )
 ALWAYS = frozenset({"gas", "execution", "transactions"})  # written even if zero
 
