@@ -98,7 +98,9 @@ class Environment:
     def __init__(self, schedule: Schedule, *, chain_id: int = 31337, profile: bool = False):
         self.schedule = schedule
         self.chain_id = chain_id
-        self.gas_limit = schedule.transaction_gas_cap or schedule.block_gas_limit
+        # With state gas apart, the cap is on the rest alone.
+        cap = None if schedule.state_gas else schedule.transaction_gas_cap
+        self.gas_limit = cap or schedule.block_gas_limit
         self.number = 1
         self.timestamp = GENESIS_TIME + SECONDS_PER_BLOCK
         self.coinbase = COINBASE
