@@ -23,6 +23,7 @@ class Kind(StrEnum):
     COSTS_MORE = "costs-more"
     COSTS_MORE_EVERYWHERE = "costs-more-everywhere"
     NO_DIFFERENCE = "no-difference"
+    FITS = "fits"
     MASKED = "masked-by-floor"
     WINNER_CHANGES = "winner-changes"
     CROSSING = "crossing"
@@ -189,6 +190,32 @@ def _dearer_everywhere(results: Results, variant: Variant) -> Verdict | None:
     )
 
 
+def _fits(results: Results) -> Iterator[Verdict]:
+    """How many items one transaction holds, where drivers recorded it."""
+    figures: dict[str, dict[str, int]] = {}
+    for schedule in results.schedules:
+        size = results.largest(schedule)
+        for variant in results.experiment.variants:
+            row = results.at(variant.name, size, schedule)
+            if row and row["items"]:
+                figures.setdefault(schedule, {})[variant.name] = row["items"]
+    if not figures:
+        return
+    told = []
+    for schedule, items in figures.items():
+        each_of = ", ".join(f"{name} {grouped(count)}" for name, count in items.items())
+        told.append(f"{schedule}: {each_of}" if len(results.schedules) > 1 else each_of)
+    yield Verdict(
+        Kind.FITS,
+        results.experiment.id,
+        "",
+        results.largest(results.focus),
+        tuple(figures),
+        figures,
+        f"Items that one transaction holds: {'; '.join(told)}.",
+    )
+
+
 def _masked(results: Results) -> Iterator[Verdict]:
     """Execution gets cheaper, and the calldata floor keeps half of it or more."""
     for variant in results.others:
@@ -348,21 +375,23 @@ def _growth(results: Results) -> Iterator[Verdict]:
     ]
     if len({row["state_bytes_grown"] for row in rows}) < 2:
         return
+    per_item = results.experiment.per_item and size > 1
+    told = []
     for row in rows:
         grown = row["state_bytes_grown"]
-        verb = "grows" if grown > 0 else "shrinks"
-        told = f"{verb} state by {grouped(abs(grown))} bytes" if grown else "grows no state"
-        if grown and results.experiment.per_item and size > 1:
-            told += f", {each(abs(grown), size)} per {results.experiment.unit}"
-        yield Verdict(
-            Kind.GROWS_STATE,
-            results.experiment.id,
-            row.variant,
-            size,
-            (results.focus,),
-            {results.focus: {"state_bytes_grown": grown}},
-            f"{row.variant} {told} (N = {grouped(size)}).",
-        )
+        one = f"{row.variant} {grouped(grown)} bytes"
+        if grown and per_item:
+            one += f" ({each(grown, size)} per {results.experiment.unit})"
+        told.append(one)
+    yield Verdict(
+        Kind.GROWS_STATE,
+        results.experiment.id,
+        "",
+        size,
+        (results.focus,),
+        {results.focus: {row.variant: row["state_bytes_grown"] for row in rows}},
+        f"State grows by, at N = {grouped(size)}: {', '.join(told)}.",
+    )
 
 
 def _side_by_side(results: Results) -> Iterator[Verdict]:
@@ -405,7 +434,7 @@ def _side_by_side(results: Results) -> Iterator[Verdict]:
 
 
 def _deployment(results: Results) -> Iterator[Verdict]:
-    """A contract that costs more to deploy, and after how many runs that is earned back."""
+    """A contract that costs more to deploy than one run saves, and how many earn it back."""
     schedule, size = results.focus, results.largest(results.focus)
     for variant in results.others:
         pair = results.pair(variant.name, size, schedule)
@@ -415,6 +444,8 @@ def _deployment(results: Results) -> Iterator[Verdict]:
         if dearer <= 0 or saving <= 0:
             continue
         runs = -(-dearer // saving)
+        if runs == 1:
+            continue
         where = f" under {schedule}" if len(results.schedules) > 1 else ""
         yield Verdict(
             Kind.DEPLOYMENT,
@@ -423,9 +454,8 @@ def _deployment(results: Results) -> Iterator[Verdict]:
             size,
             (schedule,),
             {schedule: {"deploy_gas_more": dearer, "saving": saving, "runs": runs}},
-            f"{variant.name} costs {grouped(dearer)} gas more to deploy{where}, earned back "
-            + ("by the first run" if runs == 1 else f"after {grouped(runs)} runs")
-            + f" of N = {grouped(size)}.",
+            f"{variant.name} costs {grouped(dearer)} gas more to deploy{where}, earned back after "
+            f"{grouped(runs)} runs of N = {grouped(size)}.",
         )
 
 
@@ -469,6 +499,7 @@ def _differs(results: Results) -> Iterator[Verdict]:
 
 _RULES: tuple[Callable[[Results], Iterator[Verdict]], ...] = (
     _gas,
+    _fits,
     _masked,
     _winner,
     _crossing,

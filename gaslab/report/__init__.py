@@ -5,9 +5,118 @@
     svg, palette            pictures as text; colors
     bars, curves            components stacked; gas against N
     layout, slots           storage as solc lays it out; drawn
+    definitions             what each component and figure means
     book                    what a report says, before it takes a form
+    figures                 pictures and tables of a chapter, by schedule
+    highlight, page         Solidity in colors; the HTML, from templates/
     document                JSON (report.schema.json)
     markdown                for GitHub
-    page                    the HTML, from templates/
     tables                  figures in README and docs/, from the committed snapshot
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from gaslab.experiment import Experiment
+    from gaslab.report.book import Book
+    from gaslab.snapshot import Row
+
+
+def write(
+    rows: Iterable[Row],
+    folder: Path,
+    *,
+    experiments: Mapping[str, Experiment] | None = None,
+    title: str = "The gas lab",
+    agreement: Path | None = None,
+    layouts: bool = True,
+) -> list[Path]:
+    """Write the report in all its forms.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        Just measured, or read from a snapshot.
+    folder : Path
+        Made if it is not there.
+    experiments : mapping of str to Experiment, optional
+        By id; the catalogue unless given.
+    title : str
+    agreement : Path, optional
+        The crosscheck's file; left out where it does not exist.
+    layouts : bool
+        Whether slots are drawn, which takes the compiler (cached).
+
+    Returns
+    -------
+    list of Path
+        index.html, report.json, report.md, gaslab.snap and the pictures in svg/.
+
+    Raises
+    ------
+    InputError
+        If rows belong to no experiment.
+    """
+    from gaslab import snapshot
+    from gaslab.report import document, markdown, page
+    from gaslab.report.book import bind
+
+    book = bind(rows, experiments, title=title, agreement=agreement, layouts=layouts)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in (
+        ("index.html", page.page(book)),
+        ("report.json", document.text(book)),
+        ("report.md", markdown.text(book)),
+    ):
+        path = folder / name
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    snapshot.write(folder / "gaslab.snap", book.rows)
+    return [*paths, folder / "gaslab.snap", *_pictures(book, folder / "svg")]
+
+
+def _pictures(book: Book, folder: Path) -> list[Path]:
+    """The main plots as files of their own, under the focus."""
+    from gaslab.report import page
+    from gaslab.report.palette import group_class
+    from gaslab.report.svg import standalone
+
+    folder.mkdir(exist_ok=True)
+    style = page.plot_style()
+    paths = []
+    for name, title, picture, groups in _plots(book):
+        if picture:
+            legend = [(f"piece {group_class(group)}", group) for group in groups]
+            paths.append(folder / f"{name}.svg")
+            paths[-1].write_text(standalone(picture, 760, style, title, legend), encoding="utf-8")
+    return paths
+
+
+def _plots(book: Book) -> Iterator[tuple[str, str, Markup, Sequence[str]]]:
+    """Name of the file, title, picture, groups of the legend."""
+    from gaslab.report import figures
+    from gaslab.report.slots import slots
+    from gaslab.report.slots import words as slot_words
+
+    for chapter in book.all_chapters:
+        title, schedule = chapter.experiment.title, chapter.results.focus
+        found = next(one for one in figures.pictures_of(chapter) if one.schedule == schedule)
+        where = f"{title}: gas at N = {found.size:,} under {schedule}"
+        yield f"{chapter.id}-bars", where, found.bars, found.groups
+        yield f"{chapter.id}-curves", f"{title}: gas against N under {schedule}", found.curves, ()
+        for contract, blocks in chapter.blocks:
+            for index, block in enumerate(blocks):
+                told = f"{block.title}: {slot_words(block)}"
+                yield f"{chapter.id}-slots-{contract}-{index}", told, slots(block), ()
+    for product in figures.product_of(book):
+        if product.schedule == book.focus:
+            told = f"Flows of the product: gas under {product.schedule}"
+            yield "product-bars", told, product.single, product.groups
+            yield "product-sized-bars", told, product.sized, product.groups

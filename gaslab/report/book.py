@@ -105,7 +105,8 @@ class Book:
 
     @property
     def transactions(self) -> int:
-        return sum(row["transactions"] for row in self.rows)
+        """Those that were sent and measured."""
+        return sum(row["transactions"] - row["composed"] for row in self.rows)
 
 
 def bind(
@@ -223,6 +224,11 @@ def _flows(rows: Sequence[Row]) -> tuple[Flow, ...]:
 
 _FRONT = (
     (Kind.SAVES, "What saves most", "The best variant of each pair, by share of its baseline."),
+    (
+        Kind.FITS,
+        "What one transaction holds",
+        "Items that fit under the gas limit of a transaction.",
+    ),
     (
         Kind.MASKED,
         "Savings that the calldata floor hides",

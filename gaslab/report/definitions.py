@@ -47,10 +47,16 @@ COMPONENTS: Mapping[Component, str] = {
 # Figures besides gas: name in the snapshot -> (heading, meaning). In the order of a table.
 FIGURES: Mapping[str, tuple[str, str]] = {
     "transactions": ("transactions", "transactions that were measured"),
+    "composed": (
+        "of them composed",
+        "counted without being sent, after measured ones had agreed in every figure",
+    ),
+    "items": ("items that fit", "where it is the question how many one transaction holds"),
     "execution": ("execution", "gas after the refund and before the floor"),
     "floor": ("floor", "the least that the calldata is charged for"),
     "refund_counted": ("refund counted", "the refund counter before its cap"),
     "state_gas": ("state gas", "part of the gas that pays for growth of state (draft)"),
+    "blob_gas": ("blob gas", "of blobs, which have a market of their own; no part of the gas"),
     "slots_created": ("slots created", "from zero to a value"),
     "slots_changed": ("slots changed", "from one value to another"),
     "slots_cleared": ("slots cleared", "from a value to zero"),

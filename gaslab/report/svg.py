@@ -6,7 +6,8 @@ and its letters keep their size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
@@ -64,8 +65,66 @@ def picture(parts: Iterable[Markup], height: float, label: str, kind: str) -> Ma
     )
 
 
-def standalone(inline: Markup, width: int, style: str) -> str:
-    """A file of its own: a name space, a width, its own style for light and dark."""
-    head, _, rest = str(inline).partition(">")
-    head = head.replace('width="100%"', f'xmlns="http://www.w3.org/2000/svg" width="{width}"')
-    return f"{head}><style>{style}</style>{rest}\n"
+_LETTER = 7.2  # width of a letter of a legend, roughly
+HEAD, ENTRY = 34, 22
+
+
+def standalone(
+    inline: Markup,
+    width: int,
+    style: str,
+    title: str = "",
+    legend: Sequence[tuple[str, str]] = (),
+) -> str:
+    """A file of its own: a title, the picture, a legend; its own style for light and dark.
+
+    Parameters
+    ----------
+    legend : sequence of (class, text)
+    """
+    label, height = (
+        found.group(1) if (found := re.search(f'{name}="([^"]*)"', inline)) else "0"
+        for name in ("aria-label", "height")
+    )
+    rows = _legend(legend, width)
+    bottom = HEAD + int(float(height)) + 12
+    total = bottom + ENTRY * (1 + rows[-1][1] if rows else 0)
+    nested = Markup(str(inline).replace("<svg ", f'<svg x="12" y="{HEAD}" ', 1)).replace(
+        'width="100%"', f'width="{width - 24}"', 1
+    )
+    entries = [
+        element(
+            "g",
+            element("rect", x=x, y=bottom + row * ENTRY, width=11, height=11, class_=name),
+            element("text", text, x=x + 17, y=bottom + row * ENTRY + 10, class_="tick"),
+        )
+        for (name, text), (x, row) in zip(legend, rows, strict=True)
+    ]
+    body = element(
+        "svg",
+        element("style", Markup(style)),
+        element("rect", width="100%", height="100%", class_="back"),
+        element("text", title, x=12, y=22, class_="bar-name"),
+        nested,
+        *entries,
+        xmlns="http://www.w3.org/2000/svg",
+        class_="plot",
+        width=width,
+        height=total,
+        role="img",
+        aria_label=Markup(label),
+    )
+    return f"{body}\n"
+
+
+def _legend(legend: Sequence[tuple[str, str]], width: int) -> list[tuple[float, int]]:
+    """Where the entries stand: x and row."""
+    places: list[tuple[float, int]] = []
+    x, row = 12.0, 0
+    for _, text in legend:
+        wide = 17 + _LETTER * len(text) + 14
+        if x + wide > width and x > 12:
+            x, row = 12.0, row + 1
+        places.append((x, row))
+        x += wide
+    return places
