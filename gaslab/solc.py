@@ -32,6 +32,7 @@ REMAPPINGS = {  # as in foundry.toml
     "@openzeppelin/contracts/": "node_modules/@openzeppelin/contracts/",
     "solady/": "node_modules/solady/src/",
 }
+DEFAULT = Settings()
 _FORMAT = 1  # of a cached entry
 _BATCH = 8  # inputs of one run of npm's compiler, whose memory only grows
 _PROJECT = ("foundry.toml", "remappings.txt", "node_modules", "package.json", ".git")
@@ -105,7 +106,7 @@ class Contract:
         return bytes(blank) == self.runtime
 
 
-def compile_files(files: Sequence[Path], settings: Settings = Settings()) -> dict[str, Contract]:
+def compile_files(files: Sequence[Path], settings: Settings = DEFAULT) -> dict[str, Contract]:
     """Contracts with code of the files themselves, not of what they import, by name.
 
     Raises
@@ -190,7 +191,7 @@ class Unit:
         }
 
 
-def unit_of(path: Path, settings: Settings = Settings()) -> Unit:
+def unit_of(path: Path, settings: Settings = DEFAULT) -> Unit:
     """Read a file and all that it imports.
 
     Raises
@@ -221,9 +222,9 @@ def unit_of(path: Path, settings: Settings = Settings()) -> Unit:
 
 
 def imports_of(text: str) -> list[str]:
-    """Paths that a source imports, as written.
+    r"""Paths that a source imports, as written.
 
-    >>> imports_of('import {A} from "./A.sol"; // import "no";\\nimport "b/B.sol" as B;')
+    >>> imports_of('import {A} from "./A.sol"; // import "no";\nimport "b/B.sol" as B;')
     ['./A.sol', 'b/B.sol']
     """
     return [found["path"] for found in _IMPORT.finditer(text) if found["path"]]
