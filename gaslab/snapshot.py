@@ -38,6 +38,7 @@ FIGURES = (
     "tx_bytes",
     "fastlz_bytes",
     "brotli_bytes",
+    "fjord_micro",
     *RECORDED,
 )
 ALWAYS = frozenset({"gas", "execution", "transactions"})  # written even if zero
@@ -105,6 +106,7 @@ def row_of(case: Case) -> Row:
         "tx_bytes": case.layer_two.tx_bytes,
         "fastlz_bytes": case.layer_two.fastlz_bytes,
         "brotli_bytes": case.layer_two.brotli_bytes,
+        "fjord_micro": case.layer_two.fjord_micro,
     }
     figures |= case.figures["components"]
     for name, error in case.accuracies.items():

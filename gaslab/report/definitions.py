@@ -80,11 +80,16 @@ FIGURES: Mapping[str, tuple[str, str]] = {
 }
 LAYER_TWO: Mapping[str, tuple[str, str]] = {
     "tx_bytes": ("signed bytes", "the transactions as a block carries them"),
-    "fastlz_bytes": (
-        "FastLZ bytes",
-        "each transaction compressed by FastLZ: what OP Fjord's estimate starts from",
+    "fastlz_bytes": ("FastLZ bytes", "each transaction compressed by FastLZ"),
+    "fjord_micro": (
+        "Fjord bytes",
+        "what the OP stack charges for since Fjord: a linear estimate from the FastLZ bytes of each "
+        "transaction, at least 100; in the snapshot in millionths of a byte",
     ),
-    "brotli_bytes": ("brotli bytes", "each transaction compressed by brotli, as Arbitrum does"),
+    "brotli_bytes": (
+        "brotli bytes",
+        "each transaction compressed by brotli; Arbitrum charges 16 units for each",
+    ),
     "deploy_gas": ("deployment, gas", "of the variant's contract"),
     "code_bytes": ("code bytes", "of the deployed contract"),
 }

@@ -33,7 +33,7 @@ def document(book: Book) -> dict[str, Any]:
             {"name": str(part), "group": group} for group, parts in GROUPS.items() for part in parts
         ],
         "experiments": [_experiment(chapter) for chapter in book.all_chapters],
-        "product": [_case(row) for flow in book.flows for row in flow.rows.values()],
+        "product": [case(row) for flow in book.flows for row in flow.rows.values()],
     }
 
 
@@ -73,7 +73,7 @@ def _experiment(chapter: Chapter) -> dict[str, Any]:
             for contract, blocks in chapter.blocks
         ],
         "verdicts": [_verdict(verdict) for verdict in chapter.verdicts],
-        "cases": [_case(row) for row in chapter.results.rows],
+        "cases": [case(row) for row in chapter.results.rows],
     }
 
 
@@ -92,7 +92,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _case(row: Row) -> dict[str, Any]:
+def case(row: Row) -> dict[str, Any]:
+    """A row as the report has it."""
     return {
         "variant": row.variant,
         "size": row.size,

@@ -187,10 +187,16 @@ def _table(chapter: Chapter, rows: Sequence[Row], figures: Mapping[str, tuple[st
     names = [name for name in figures if any(row[name] for row in rows)]
     heads = ["variant", "N", *(figures[name][0] for name in names)]
     cells = [
-        [row.variant, grouped(row.size), *(grouped(row[name]) for name in names)] for row in rows
+        [row.variant, grouped(row.size), *(_figure(row, name) for name in names)] for row in rows
     ]
     meanings = ["", "", *(figures[name][1] for name in names)]
     return Table(heads, cells, _firsts(rows), meanings)
+
+
+def _figure(row: Row, name: str) -> str:
+    if name == "fjord_micro":  # millionths of a byte
+        return each(row[name], 10**6)
+    return grouped(row[name])
 
 
 # --- the heat table -------------------------------------------------------------------------------

@@ -11,12 +11,10 @@ from gaslab.words import change, each, grouped
 
 def text(book: Book) -> str:
     """The whole report; the same rows give the same bytes."""
-    parts = [f"# {book.title}", _summary(book)]
+    parts = [f"# {book.title}", summary(book)]
     if book.all_chapters:
         parts += ["## Techniques and schedules", _LEGEND, headline(book)]
-    for finding in book.findings:
-        lines = [f"- **{one.experiment}**: {escaped(one.sentence)}" for one in finding.verdicts]
-        parts += [f"## {finding.title}", finding.meaning, "\n".join(lines)]
+    parts += ["## Findings", findings(book, "###")] if book.findings else []
     if book.flows:
         parts += ["## Flows of the product", product(book)]
     parts += ["## Experiments"] if book.all_chapters else []
@@ -31,7 +29,8 @@ _LEGEND = (
 )
 
 
-def _summary(book: Book) -> str:
+def summary(book: Book) -> str:
+    """How much there is, in a sentence."""
     names = ", ".join(
         f"{note.name} (draft)" if note.draft else note.name for note in book.schedules
     )
@@ -40,6 +39,18 @@ def _summary(book: Book) -> str:
         f"{grouped(book.transactions)} transactions under {names}. In each the components sum to "
         "the gas."
     )
+
+
+def findings(book: Book, level: str, base: str = "") -> str:
+    """What stands out, kind by kind."""
+    parts = []
+    for finding in book.findings:
+        lines = [
+            f"- [{one.experiment}]({base}#{one.experiment}): {escaped(one.sentence)}"
+            for one in finding.verdicts
+        ]
+        parts += [f"{level} {finding.title}", finding.meaning, "\n".join(lines)]
+    return "\n\n".join(parts)
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -83,7 +94,7 @@ def headline(book: Book, base: str = "") -> str:
                 *cells,
             ]
         )
-    return grid(heads, rows, left=1)
+    return grid(heads, rows)
 
 
 def section(chapter: Chapter, level: str) -> str:

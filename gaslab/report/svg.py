@@ -89,8 +89,10 @@ def standalone(
     rows = _legend(legend, width)
     bottom = HEAD + int(float(height)) + 12
     total = bottom + ENTRY * (1 + rows[-1][1] if rows else 0)
-    nested = Markup(str(inline).replace("<svg ", f'<svg x="12" y="{HEAD}" ', 1)).replace(
-        'width="100%"', f'width="{width - 24}"', 1
+    nested = Markup(
+        str(inline)
+        .replace("<svg ", f'<svg x="12" y="{HEAD}" ', 1)
+        .replace('width="100%"', f'width="{width - 24}"', 1)
     )
     entries = [
         element(
