@@ -133,12 +133,13 @@ SUMMED = (
     "access_slots",
     "log_count",
     "log_bytes",
+    "blob_gas",
 )
 # Figures of which the highest counts.
 HIGHEST = ("memory_peak_bytes",)
-# Figures that a driver records: gas of blobs, which has a market of its own; how many items fit
-# where that is the question; how many transactions were counted without being sent.
-RECORDED = ("blob_gas", "items", "composed")
+# Figures that a driver records: how many items fit, where that is the question; how many
+# transactions were counted without being sent.
+RECORDED = ("items", "composed")
 
 
 def total(measurements: Iterable[Measurement]) -> dict[str, Any]:
