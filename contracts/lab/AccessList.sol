@@ -4,9 +4,9 @@ pragma solidity 0.8.37;
 // A book adds up n prices that another contract keeps.
 //
 // Claim        Slots named in advance are read for less.
-// Rule         EIP-2930: an address in the list costs 2,400 and a slot 1,900, against 2,600 and 2,100
-//              for a first touch; the list's items are warm then, 100 each. EIP-7981 (draft of
-//              Amsterdam) charges its bytes as calldata, too.
+// Rule         EIP-2930: an address in the list costs 2,400 and a slot 1,900, against 2,600 and
+//              2,100 for a first touch; the list's items are warm then, 100 each. EIP-7981 (draft
+//              of Amsterdam) charges its bytes as calldata, too.
 // Pays         For slots of other contracts, in small amounts: 100 for each slot, 200 less 100 for
 //              an address.
 // Does not     For items that are not touched after all, nor for the contract that is called, whose

@@ -6,10 +6,10 @@ import {LibClone} from "solady/utils/LibClone.sol";
 // A factory makes an escrow for a pair of parties, and it is then used in n transactions.
 //
 // Claim        Ten contracts of the same code need the code once.
-// Rule         A byte of code costs 200 gas (the draft of Amsterdam charges it as state). EIP-1167: a
-//              proxy of 45 bytes that delegates each call, 2,600 for the implementation's address in
-//              each transaction and some 150 for the call. Immutable arguments stand behind the
-//              proxy's code and are read by EXTCODECOPY or CODECOPY instead of SLOAD.
+// Rule         A byte of code costs 200 gas (the draft of Amsterdam charges it as state). EIP-1167:
+//              a proxy of some 45 bytes that delegates each call, 2,600 for the implementation's
+//              address in each transaction and some 150 for the call. Immutable arguments stand
+//              behind the proxy's code and are read by EXTCODECOPY or CODECOPY instead of SLOAD.
 // Pays         For contracts that are made often and used seldom.
 // Does not     For contracts that are used often: each transaction pays the detour.
 // Readability  An initializer in place of a constructor, with its own guard; arguments by offset.

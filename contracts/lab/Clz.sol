@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {LibBit} from "solady/utils/LibBit.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-// The highest bit set is found in each of n words: the step at the heart of logarithms, square roots
-// and price ladders kept as bitmaps. A checksum of the positions is answered.
+// The highest bit set is found in each of n words: the step at the heart of logarithms, square
+// roots and price ladders kept as bitmaps. A checksum of the positions is answered.
 //
 // Claim        An opcode for it replaces a search.
 // Rule         EIP-7939: CLZ costs 5, from Osaka on. Without it: eight comparisons and shifts, or a
@@ -15,7 +15,8 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 // Readability  A gain, once the target fork is Osaka or later.
 
 interface BitFinder {
-    /// `checksum * 257 + highest bit`, over n words; a word's highest bit is 0 if the word is 0 or 1.
+    /// `checksum * 257 + highest bit`, over n words; a word's highest bit is 0 if the word is 0 or
+    /// 1.
     function checksum(uint256 seed, uint256 words) external returns (uint256);
 }
 
@@ -47,14 +48,14 @@ contract BinarySearch is BitLoop {
     }
 }
 
-/// OpenZeppelin's: the search without branches, and a lookup at its end.
+/// OpenZeppelin's: half of the search without branches, then a lookup in a word of constants.
 contract Branchless is BitLoop {
     function highestBit(uint256 word) internal pure override returns (uint256) {
         return Math.log2(word);
     }
 }
 
-/// Solady's: the same with a table that needs one step less.
+/// Solady's: the same idea.
 contract Lookup is BitLoop {
     function highestBit(uint256 word) internal pure override returns (uint256) {
         return LibBit.fls(word | 1);

@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 import {BitLoop} from "./Clz.sol";
 
-// The variant of Clz.sol that only evm versions from osaka on compile, in a file of its own for that
-// reason.
+// The variant of Clz.sol that only evm versions from osaka on compile, in a file of its own for
+// that reason.
 
 /// One opcode; plain equivalent: `BinarySearch`.
 contract Opcode is BitLoop {

@@ -5,11 +5,13 @@ pragma solidity 0.8.37;
 // so that failing calls are part of a transaction that succeeds.
 //
 // Claim        Custom errors cost less than revert strings, and tell more.
-// Rule         A string is a selector, an offset, a length and padded text: code that is deployed at
-//              200 gas a byte and runs only when it fails. A custom error is a selector and its
-//              arguments. On the way that succeeds, all of them are the same comparison and jump.
-// Pays         At deployment, and in each call that fails.
-// Does not     In a call that succeeds: there is nothing to save.
+// Rule         A string is a selector, an offset, a length and padded text: code that is deployed
+//              at 200 gas a byte and runs only when it fails. A custom error is a selector and its
+//              arguments. A guard that holds is a comparison and a jump; but `require` is a call of
+//              a function, so that the arguments of its error are evaluated before it, always.
+// Pays         At deployment. In calls that fail, for errors with few arguments.
+// Does not     In a call that succeeds: there is nothing to save, and `require` with an error's
+//              arguments even costs more there than with a string. `if` and `revert` do not.
 // Readability  A gain: an error has a name, typed arguments and a place in the ABI. The bare revert
 //              is the cheapest by little and leaves the user with nothing.
 
@@ -57,7 +59,7 @@ contract LongStrings is Guard {
         view
         returns (uint256)
     {
-        require(block.timestamp <= deadline, "the deadline of the order is before this block's time");
+        require(block.timestamp <= deadline, "the deadline of the order is before the block's time");
         require(price != 0, "the price of the order is zero, the least allowed is one tick");
         require(price < 1 << 64, "the price of the order is higher than 64 bits can hold");
         require(quantity < 1 << 64, "the quantity of the order is higher than 64 bits can hold");
@@ -84,6 +86,28 @@ contract CustomErrors is Guard {
         require(price < 1 << 64, PriceOutOfRange(price, 1, MOST));
         require(quantity < 1 << 64, QuantityOutOfRange(quantity, 1, MOST));
         require(quantity != 0, QuantityOutOfRange(quantity, 1, MOST));
+        return price * quantity;
+    }
+}
+
+/// The same errors, by `if` and `revert` in place of `require`.
+contract RevertsByIf is Guard {
+    error OrderExpired(uint256 deadline, uint256 time);
+    error PriceOutOfRange(uint256 found, uint256 least, uint256 most);
+    error QuantityOutOfRange(uint256 found, uint256 least, uint256 most);
+
+    uint256 private constant MOST = type(uint64).max;
+
+    function check(uint256 price, uint256 quantity, uint256 deadline)
+        external
+        view
+        returns (uint256)
+    {
+        if (block.timestamp > deadline) revert OrderExpired(deadline, block.timestamp);
+        if (price == 0) revert PriceOutOfRange(price, 1, MOST);
+        if (price >= 1 << 64) revert PriceOutOfRange(price, 1, MOST);
+        if (quantity >= 1 << 64) revert QuantityOutOfRange(quantity, 1, MOST);
+        if (quantity == 0) revert QuantityOutOfRange(quantity, 1, MOST);
         return price * quantity;
     }
 }

@@ -6,9 +6,9 @@ pragma solidity 0.8.37;
 // Claim        The length of an array in storage should be read once, before the loop.
 // Rule         EIP-2929: SLOAD of a warm slot costs 100. A loop that asks `prices.length` pays it
 //              each time round, and each element's bounds check asks for it again.
-// Pays         Under every code generator: neither moves the read out of the loop if the loop might
-//              write, and none can drop the bounds check.
-// Does not     For arrays in memory and calldata, whose length is a load of 3.
+// Pays         In legacy code: one of the two reads falls away. Reading whole slots, everywhere.
+// Does not     Via IR, where the condition and the bounds check share one read: the local saves
+//              nothing. Nor for arrays in memory and calldata, whose length is a load of 3.
 // Readability  One local more. Reading whole slots needs the layout of an array, keccak256(slot).
 
 interface PriceList {
@@ -67,8 +67,8 @@ contract CopiedToMemory is Prices {
 contract SlotAtATime is Prices {
     function run() external returns (uint256 total) {
         uint256 length = prices.length;
-        // Sums of fewer than 2^192 prices of 64 bits do not overflow. What lies beyond the last price
-        // is zero: nothing is ever taken from the list.
+        // Sums of fewer than 2^192 prices of 64 bits do not overflow. What lies beyond the last
+        // price is zero: nothing is ever taken from the list.
         unchecked {
             for (uint256 i; i < length; i += 4) {
                 uint256 word;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Broadcaster, RECIPIENTS} from "./EncodePacked.sol";
+
 // A payload of n words goes to 32 recipients, each with a header of its own: header and payload are
 // put together in memory and hashed. The chain of the hashes is answered.
 //
@@ -12,21 +14,6 @@ pragma solidity 0.8.37;
 // Does not     A payload that still lies in calldata should be copied from there.
 // Readability  One instruction. Since solc 0.8.25 `abi.encodePacked` and `bytes.concat` use it
 //              by themselves for evm version cancun.
-
-uint256 constant RECIPIENTS = 32;
-
-interface Broadcaster {
-    function broadcast(bytes calldata payload) external returns (bytes32 last);
-}
-
-/// Baseline: a new encoding for each recipient; how it copies is the compiler's business.
-contract EncodePacked is Broadcaster {
-    function broadcast(bytes memory payload) public pure override returns (bytes32 last) {
-        for (uint256 i; i < RECIPIENTS; ++i) {
-            last = keccak256(abi.encodePacked(last, i, payload));
-        }
-    }
-}
 
 /// One frame for all recipients, `| last:32 | recipient:32 | payload |`, and a way of copying the
 /// payload behind the header of the frame.

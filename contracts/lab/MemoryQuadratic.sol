@@ -4,12 +4,13 @@ pragma solidity 0.8.37;
 // n pages of a kilobyte are made and hashed into a chain, whose end is answered.
 //
 // Claim        A stream should be worked off in pieces: memory is paid for by its highest word.
-// Rule         3 w + w^2 / 512 for w words, for each call frame apart. A frame's memory is gone when
-//              it returns, so a call is the one way of giving memory back.
+// Rule         3 w + w^2 / 512 for w words, for each call frame apart. A frame's memory is gone
+//              when it returns, so a call is the one way of giving memory back.
 // Pays         Beyond about 20 KB, where the square overtakes the line. One transaction of 2^24 gas
 //              can hold less than 3 MB, whatever it does with it.
-// Does not     For a few kilobytes.
-// Readability  A reused page is little harder to read; a frame for each page costs a call.
+// Does not     For a few kilobytes. A frame for each page is for pages that cannot be reused: it
+//              pays a call where a second use of the same page pays nothing.
+// Readability  A page that is reused is little harder to read; a frame needs a function of its own.
 
 uint256 constant PAGE_WORDS = 32;
 
@@ -74,7 +75,7 @@ contract Chunked is PageHasher {
     }
 }
 
-/// A call frame for each page: its memory starts from nothing, and the code stays plain.
+/// A call frame for each page, whose memory starts from nothing; plain equivalent: `WholeEncoded`.
 contract Frames is PageHasher {
     function chain(uint256 seed, uint256 pages) external view returns (bytes32 last) {
         for (uint256 i; i < pages; ++i) {
@@ -82,9 +83,16 @@ contract Frames is PageHasher {
         }
     }
 
-    function link(bytes32 last, uint256 seed, uint256 number) external pure returns (bytes32) {
+    function link(bytes32 last, uint256 seed, uint256 number)
+        external
+        pure
+        returns (bytes32 hash)
+    {
         uint256[] memory page = new uint256[](PAGE_WORDS);
         fill(page, seed, number);
-        return keccak256(abi.encodePacked(last, page));
+        assembly ("memory-safe") {
+            mstore(page, last)
+            hash := keccak256(page, 0x420)
+        }
     }
 }

@@ -5,9 +5,9 @@ pragma solidity 0.8.37;
 //
 // Claim        Memory is paid for by its highest address, not by what is used: dense costs less.
 // Rule         3 w + w^2 / 512 for the highest word w. A store to address 1 MB pays for all of it.
-// Pays         Packing pays where memory is large enough for the square; spreading (a page or a
-//              bucket for each value, as hash tables and arenas have it) never does.
-// Does not     Packing four values to a word does not pay for a few: the shifts cost more.
+// Pays         Leaving out what can be made again. Spreading (a page or a bucket for each value, as
+//              hash tables and arenas have it) never does.
+// Does not     Packing four values to a word: up to many kilobytes its shifts cost more than words.
 // Readability  Packed values need shifts and masks.
 
 // Values are spread this far apart: a page each.
@@ -40,6 +40,31 @@ contract Dense is ValueKeeper {
         }
         for (uint256 i = count; i != 0; --i) {
             sum = fold(sum, values[i - 1]);
+        }
+    }
+}
+
+/// A word for each value without bounds checks, to compare the spread one with; plain equivalent:
+/// `Dense`.
+contract DenseByWord is ValueKeeper {
+    function checksum(uint256 seed, uint256 count) external pure returns (uint256 sum) {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := mload(0x40)
+            mstore(0x40, add(start, mul(count, 0x20)))
+        }
+        for (uint256 i; i < count; ++i) {
+            uint256 value = valueOf(seed, i);
+            assembly ("memory-safe") {
+                mstore(add(start, mul(i, 0x20)), value)
+            }
+        }
+        for (uint256 i = count; i != 0; --i) {
+            uint256 value;
+            assembly ("memory-safe") {
+                value := mload(add(start, mul(sub(i, 1), 0x20)))
+            }
+            sum = fold(sum, value);
         }
     }
 }

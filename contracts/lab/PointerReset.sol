@@ -7,10 +7,11 @@ pragma solidity 0.8.37;
 // Claim        Memory that is given back, or taken once before the loop, does not grow.
 // Rule         Memory costs 3 w + w^2 / 512 for its highest word w, and `new` zeroes what it takes:
 //              CALLDATACOPY from beyond the end, 3 a word.
-// Pays         From kilobytes on: the square outgrows the rest. A pool also saves the zeroing.
-// Does not     For a few small arrays: the reset is then as dear as what it saves.
-// Readability  A pool must be cleared by who reuses it: a level of the last round may still stand. A
-//              reset is worse, since any reference that outlives it points into reused memory.
+// Pays         From kilobytes on: the square outgrows the rest.
+// Does not     For a few small arrays: the reset is then as dear as what it saves. A pool of which
+//              little is used should not be cleared entry by entry: zeroing all of it costs less.
+// Readability  A pool must be cleared by who reuses it: a level of the last round may still stand.
+//              A reset is worse, since any reference that outlives it points into reused memory.
 
 uint256 constant LEVELS = 64;
 
@@ -18,7 +19,8 @@ interface LadderUser {
     function run(uint256 seed, uint256 rounds) external returns (uint256 checksum);
 }
 
-/// Four levels of the ladder are set and read again, at places and by values that the round decides.
+/// Four levels of the ladder are set and read again, at places and by values that the round
+/// decides.
 function useLadder(uint256[] memory ladder, uint256 seed) pure returns (uint256 sum) {
     // A checksum may wrap, and an index modulo LEVELS stays within the ladder.
     unchecked {
@@ -26,7 +28,8 @@ function useLadder(uint256[] memory ladder, uint256 seed) pure returns (uint256 
             ladder[(seed >> 8 * i) % LEVELS] = seed >> i;
         }
         for (uint256 i; i < 4; ++i) {
-            sum = sum * 31 + ladder[(seed >> 8 * i) % LEVELS] + ladder[(seed >> 8 * i + 3) % LEVELS];
+            uint256 place = seed >> 8 * i;
+            sum = sum * 31 + ladder[place % LEVELS] + ladder[(place >> 3) % LEVELS];
         }
     }
 }

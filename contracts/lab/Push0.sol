@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 // An ordinary piece of bookkeeping in n steps, compiled for different evm versions.
 //
 // Claim        The compiler's target fork is a technique too: a newer one has better opcodes.
-// Rule         EIP-3855: PUSH0 costs 2 and one byte, PUSH1 0x00 3 and two bytes (Shanghai). EIP-5656
-//              adds MCOPY (Cancun); EIP-7939 CLZ (Osaka).
+// Rule         EIP-3855: PUSH0 costs 2 and one byte, PUSH1 0x00 3 and two bytes (Shanghai).
+//              EIP-5656 adds MCOPY (Cancun); EIP-7939 CLZ (Osaka).
 // Pays         Everywhere that the fork is live: smaller code at 200 gas a byte, 1 gas a zero.
 // Does not     On a chain that lags behind: code for a later fork fails there at its first new
 //              opcode.
@@ -36,7 +36,10 @@ contract Bookkeeping is Ledger {
         emit Closed(result);
     }
 
-    function move(uint256[] memory balances, uint256 from, uint256 to, uint256 amount) private pure {
+    function move(uint256[] memory balances, uint256 from, uint256 to, uint256 amount)
+        private
+        pure
+    {
         uint256 balance = balances[from];
         require(balance >= amount, Overdrawn(from, balance, amount));
         balances[from] = balance - amount;

@@ -10,7 +10,8 @@ pragma solidity 0.8.37;
 //              wherever the words stand; 0x00-0x3f is scratch space by the compiler's own rules.
 // Pays         In loops, the more the longer. Always where the input is not calldata.
 // Does not     Where the calldata floor is higher than the execution: it is then paid either way.
-// Readability  An assembly block for each hash, which must validate what the decoder no longer sees.
+// Readability  An assembly block for each hash, which must validate what the decoder no longer
+//              sees.
 
 struct Order {
     address trader;

@@ -3,11 +3,11 @@ pragma solidity 0.8.37;
 
 // n fills keep sixteen running totals up to date; a checksum of the totals is answered.
 //
-// Claim        Locals beyond the sixteen that DUP and SWAP reach must live in memory. Who moves them
-//              there decides what that costs.
-// Rule         DUP16 and SWAP16 are the deepest. Legacy code generation gives up ("stack too deep"),
-//              so the author moves locals to a struct in memory. The via-IR pipeline moves the ones
-//              that it must to fixed addresses, if all assembly is memory-safe.
+// Claim        Locals beyond the sixteen that DUP and SWAP reach must live in memory. Who moves
+//              them there decides what that costs.
+// Rule         DUP16 and SWAP16 are the deepest. Legacy code generation gives up ("stack too
+//              deep"), so the author moves locals to a struct in memory. The via-IR pipeline moves
+//              the ones that it must to fixed addresses, if all assembly is memory-safe.
 // Pays         Plain locals via IR: a fixed address needs no pointer and no offset, and most locals
 //              stay on the stack.
 // Does not     Where a few locals could end their life earlier: reordering by hand is free at run

@@ -6,8 +6,8 @@ import {Statistics, fold, priceOf, quantityOf, step} from "./StackToMemory.sol";
 // The variant of StackToMemory.sol that only the via-IR pipeline compiles, in a file of its own for
 // that reason.
 
-/// Sixteen totals as plain locals; the compiler's stack-to-memory mover finds a place for those that
-/// the stack cannot reach.
+/// Sixteen totals as plain locals; the compiler's stack-to-memory mover finds a place for those
+/// that the stack cannot reach.
 contract TotalsInLocals is Statistics {
     // No total can wrap: 24 bits for each fill, and gas ends before 2^232 fills.
     function checksum(uint256 state, uint256 fills) external pure returns (uint256 sum) {

@@ -5,12 +5,13 @@ pragma solidity 0.8.37;
 //
 // Claim        Arithmetic that cannot overflow needs no check.
 // Rule         Since solc 0.8.0 each checked operation adds a comparison and a jump, some 20 to 60
-//              gas; ADD costs 3 and MUL 5. Loop counters are unchecked by the compiler since 0.8.22.
+//              gas; ADD costs 3 and MUL 5. Loop counters are unchecked by the compiler since
+//              0.8.22.
 // Pays         In inner loops, where the bound is known from the types.
 // Does not     Where a storage slot or a word of calldata is touched for each item: those cost a
 //              hundred times more. Assembly adds nothing to `unchecked`.
-// Readability  Each block needs a sentence that says why it cannot overflow, and readers who believe
-//              it.
+// Readability  Each block needs a sentence that says why it cannot overflow, and readers who
+//              believe it.
 
 interface Notional {
     /// Sum over the fills of price times quantity, of 32 and 33 bits.

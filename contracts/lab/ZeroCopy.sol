@@ -5,8 +5,8 @@ pragma solidity 0.8.37;
 //
 // Claim        Input that is read where it lies costs less than input copied to memory first, and
 //              packed records cost less again, since they are fewer bytes.
-// Rule         CALLDATALOAD and MLOAD both cost 3, but a copy costs 3 a word, its memory is paid for
-//              (quadratically beyond a few kilobytes), and the decoder's loop more than either.
+// Rule         CALLDATALOAD and MLOAD both cost 3, but a copy costs 3 a word, its memory is paid
+//              for (quadratically beyond a few kilobytes), and the decoder's loop more than either.
 // Pays         Where each item is read once or twice, and on schedules without a calldata floor.
 // Does not     Where the floor binds: then only fewer bytes help, however they are read.
 // Readability  `calldata` for `memory` costs nothing. Records need a drawn layout; by-word reads
@@ -89,7 +89,8 @@ contract FillsByWord is FillReader {
                 let quantity := calldataload(add(at, 0x60))
                 // The compiler refuses values wider than their types, and so must this.
                 if or(shr(160, or(maker, taker)), shr(64, or(price, quantity))) { revert(0, 0) }
-                let word := xor(xor(maker, shl(96, taker)), xor(shl(192, price), shl(128, quantity)))
+                let parties := xor(maker, shl(96, taker))
+                let word := xor(parties, xor(shl(192, price), shl(128, quantity)))
                 sum := add(mul(sum, 31), word)
             }
         }
@@ -124,7 +125,8 @@ contract RecordsByWord is RecordReader {
                 let tail := calldataload(add(at, 40))
                 let price := shr(192, tail)
                 let quantity := and(shr(128, tail), 0xffffffffffffffff)
-                let word := xor(xor(maker, shl(96, taker)), xor(shl(192, price), shl(128, quantity)))
+                let parties := xor(maker, shl(96, taker))
+                let word := xor(parties, xor(shl(192, price), shl(128, quantity)))
                 sum := add(mul(sum, 31), word)
             }
         }

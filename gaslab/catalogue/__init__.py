@@ -3,9 +3,15 @@
 Each module here holds one family and says `EXPERIMENTS`, a tuple.
 """
 
+from gaslab.catalogue import calldata, deployment, memory, opcodes
 from gaslab.experiment import Experiment
 
-_FAMILIES: tuple[tuple[Experiment, ...], ...] = ()
+_FAMILIES: tuple[tuple[Experiment, ...], ...] = (
+    memory.EXPERIMENTS,
+    calldata.EXPERIMENTS,
+    opcodes.EXPERIMENTS,
+    deployment.EXPERIMENTS,
+)
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.id: experiment for family in _FAMILIES for experiment in family
