@@ -180,7 +180,9 @@ class Executor(PragueTransactionExecutor):  # type: ignore[misc]
         if sender and delegation_of(sender) is None:
             raise TransactionRefused("its sender is a contract (EIP-3607)")
         try:
-            self.validate_transaction(transaction)
+            # Not `transaction.validate`: that knows no intrinsic gas but 21,000.
+            transaction.check_signature_validity()
+            self.vm_state.validate_transaction(transaction)
         except ValidationError as error:
             raise TransactionRefused(str(error)) from error
 
