@@ -85,9 +85,7 @@ def test_evm_random_programs_agree_with_py_evm(name, codes, storage, data, value
 
 @pytest.mark.parametrize("name", FORKS)
 @settings(max_examples=60, deadline=None)
-@given(
-    initcode=programs(), codes=st.lists(programs(6), max_size=4), value=st.sampled_from([0, 3])
-)
+@given(initcode=programs(), codes=st.lists(programs(6), max_size=4), value=st.sampled_from([0, 3]))
 def test_evm_random_creations_agree_with_py_evm(name, initcode, codes, value):
     environment = _scene(name, codes, {1: 1})
     _agree(environment, to=None, data=initcode, value=value, gas=1_000_000)
