@@ -83,8 +83,10 @@ LAYER_TWO: Mapping[str, tuple[str, str]] = {
     "fastlz_bytes": ("FastLZ bytes", "each transaction compressed by FastLZ"),
     "fjord_micro": (
         "Fjord bytes",
-        "what the OP stack charges for since Fjord: a linear estimate from the FastLZ bytes of each "
-        "transaction, at least 100; in the snapshot in millionths of a byte",
+        (
+            "the OP stack's estimate since Fjord, linear in the FastLZ bytes of each transaction, "
+            "at least 100; millionths of a byte in the snapshot"
+        ),
     ),
     "brotli_bytes": (
         "brotli bytes",

@@ -68,6 +68,8 @@ def row(
     return Row(of, variant, size, schedule, {name: value for name, value in told.items() if value})
 
 
-def plain(variant: str, size: int, schedule: str, gas: int, *, of: str = "ring", **figures: int) -> Row:
+def plain(
+    variant: str, size: int, schedule: str, gas: int, *, of: str = "ring", **figures: int
+) -> Row:
     """A row of which only the gas matters."""
     return row(variant, size, schedule, {Component.INTRINSIC: gas}, of=of, **figures)
