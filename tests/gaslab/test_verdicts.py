@@ -94,8 +94,8 @@ def test_dearer_at_every_size_and_schedule_is_said_once(pair):
     found = results(pair, rows, TWO)
     assert told(found, Kind.COSTS_MORE_EVERYWHERE) == [
         (
-            "ring costs more than plain at every N under every schedule: 25.0 % more at N = 4 under "
-            "osaka: 50 gas, 12.5 per price pushed (50.0 % under prague)."
+            "ring costs more than plain at every N under every schedule: 25.0 % more at N = 4 "
+            "under osaka: 50 gas, 12.5 per price pushed (50.0 % under prague)."
         )
     ]
     assert not told(found, Kind.COSTS_MORE)
@@ -120,8 +120,8 @@ def test_cheaper_execution_under_the_floor_is_a_masked_saving(pair):
     rows = [floored("plain", 199_544, 82_736), floored("ring", 147_142, 135_138)]
     assert told(results(pair, rows), Kind.MASKED) == [
         (
-            "Saving masked by the calldata floor: ring executes for 26.3 % less (52,402 gas), and none "
-            "of it is left."
+            "Saving masked by the calldata floor: ring executes for 26.3 % less (52,402 gas), and "
+            "none of it is left."
         )
     ]
 
@@ -254,8 +254,8 @@ def test_transactions_that_conflict_less_have_a_shorter_critical_path(pair):
             "gas, with 28 conflicts."
         ),
         (
-            "The 8 transactions of ring can run side by side: the critical path is 12.5 % of the gas, "
-            "with 0 conflicts."
+            "The 8 transactions of ring can run side by side: the critical path is 12.5 % of the "
+            "gas, with 0 conflicts."
         ),
     ]
 
