@@ -13,6 +13,8 @@ from scripts.compile import compile_contracts
 from tests.support.chain import Chain
 from tests.support.exchange import Exchange, Roles, listed_exchange
 
+pytest_plugins = ["gaslab.plugin"]
+
 
 @pytest.fixture(scope="session")
 def artifacts() -> Artifacts:
