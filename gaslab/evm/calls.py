@@ -153,13 +153,6 @@ def _create(schedule: Schedule, *, salted: bool) -> Effect:
         code = bytes(frame.memory[offset : offset + size])
         frame.return_data = b""
         nonce = world.get_nonce(frame.address)
-        if (
-            world.get_balance(frame.address) < value
-            or nonce == HIGHEST_NONCE
-            or frame.msg.depth + 1 > STACK_DEPTH_LIMIT
-        ):
-            stack.append(0)
-            return
         if salted:
             preimage = (
                 b"\xff" + frame.address + salt.to_bytes(32, "big") + keccak_256(code).digest()
@@ -168,8 +161,17 @@ def _create(schedule: Schedule, *, salted: bool) -> Effect:
         else:
             address = generate_contract_address(frame.address, nonce)
         makes_account = state_account and world.account_is_empty(address)
-        if makes_account:
+        if makes_account:  # paid before it is known whether the creation starts
             frame.charge_state(STATE_ACCOUNT, state_account)
+        if (
+            world.get_balance(frame.address) < value
+            or nonce == HIGHEST_NONCE
+            or frame.msg.depth + 1 > STACK_DEPTH_LIMIT
+        ):
+            if makes_account:
+                frame.refill_state(STATE_ACCOUNT, state_account)
+            stack.append(0)
+            return
         gas = frame.gas - frame.gas // 64
         frame.gas -= gas
         meter.warm_account(address)
