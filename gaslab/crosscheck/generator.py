@@ -46,11 +46,14 @@ BLOCK_GAS = {
 UNPRICED = {"amsterdam-draft": (0x4B, 0xE6, 0xE7, 0xE8)}
 
 # What an engine cannot be asked, by name, and the engines' own lists.
-BLOBS, POINT, FRESH_AUTHORITY = "blobs", "point evaluation", "fresh authority"
+BLOBS, POINT = "blobs", "point evaluation"
+FRESH_AUTHORITY, PAID_PRECOMPILE = "fresh authority", "paid precompile"
 CANNOT: dict[str, frozenset[str]] = {
     "eels": frozenset(),
-    # It verifies no point evaluation without a trusted setup that it does not bring along.
-    "ethereumjs": frozenset({POINT}),
+    # It verifies no point evaluation without a trusted setup that it does not bring along. And on
+    # Amsterdam, when a pairing is refused its input, it takes the halt for a revert and gives back
+    # the state gas of the account that the transaction's value would have made.
+    "ethereumjs": frozenset({POINT, PAID_PRECOMPILE}),
     # It takes blob transactions only with their blobs; and it charges wrongly where an
     # authorization's authority did not exist before.
     "anvil": frozenset({BLOBS, FRESH_AUTHORITY}),
@@ -187,6 +190,8 @@ def _transaction(world: _World, index: int) -> bytes:
     if to and rng.random() < 0.05:
         to = address("sender", index)  # to oneself
     value = rng.choice((0, 0, 1, 10**9)) if rng.random() < 0.5 else 0
+    if PAID_PRECOMPILE in world.without and 0 < _number(to) <= 0x100:
+        value = 0
     gas = _gas_limit(rng, world.fork, len(data), creates=not to)
     nonce = 0 if rng.random() < 0.99 else 1
     envelope = [gas, to, value, data]
