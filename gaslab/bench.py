@@ -166,6 +166,20 @@ class Bench:
             raise InputError(f"{self.experiment.id}.observe", name, "each name once")
         self.observations[name] = value
 
+    def expect(self, name: str, found: Any, expected: Any) -> None:
+        """Observe a fact that the driver itself knows.
+
+        Raises
+        ------
+        NotEquivalent
+            It is otherwise.
+        """
+        if found != expected:
+            raise NotEquivalent(
+                f"{self.experiment.id}/{self.variant.name}: {name} is {found!r}, not {expected!r}"
+            )
+        self.observe(name, found)
+
     def accuracy(self, name: str, found: Fraction, reference: Fraction) -> None:
         """How far a numeric result is from a high-precision reference; the greatest is kept."""
         error = abs(found - reference)

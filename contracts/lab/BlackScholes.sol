@@ -17,8 +17,8 @@ struct Quote {
 
 /// Experiment `black-scholes`: prices of n European calls.
 ///
-/// Claim        With range reduction and rational functions a price on chain costs less than a
-///              token transfer; with textbook series it costs as much as a deployment.
+/// Claim        With range reduction and rational functions a price on chain costs less than one
+///              storage write; with textbook series, as much as ten.
 /// Rule         Nothing but arithmetic: MUL and SDIV 5, and what checked arithmetic puts around.
 /// Pays         For margin, liquidation and settlement that must not trust a price from outside.
 /// Does not     If the price may come from outside with a proof or a bond.

@@ -7,7 +7,7 @@ pragma solidity 0.8.37;
 /// Claim        Equity and requirement are linear in the index: three sums, kept up to date by each
 ///              trade, replace the walk over all positions.
 /// Rule         EIP-2929: each position read is 2,100 a slot, cold in every transaction.
-/// Pays         From two positions on, for everything that checks margin without trading.
+/// Pays         From a few positions on, for everything that checks margin without trading.
 /// Does not     For payoffs that are not linear, such as options: their sum is not a few numbers.
 /// Readability  An invariant: the sums equal what the walk would find. It wants a property test.
 interface IDynamicMargin {

@@ -14,7 +14,7 @@ struct Due {
 /// Claim        Proofs of neighbors share their upper siblings; one multiproof sends and hashes each
 ///              of them once.
 /// Rule         A sibling is 32 bytes of calldata, 512 gas or, under the floor, 1,280; a hash is 42.
-/// Pays         From two leaves on, and more the denser they are.
+/// Pays         From a few leaves on, and more the denser they are.
 /// Does not     For leaves that different people claim in transactions of their own.
 /// Readability  Flags say which node comes from where: without the tree nobody can read a proof.
 abstract contract MerkleMany {

@@ -8,7 +8,7 @@ import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
 /// Claim        The chain need not know who is owed what. A root of 32 bytes binds all of them, and a
 ///              claim brings its own evidence: log2(n) hashes.
 /// Rule         A new slot is 22,100, a hash of two words 42, a byte of calldata 16 or 40.
-/// Pays         From the first account on, if not all of them claim at once.
+/// Pays         From a few accounts on, if not all of them claim at once.
 /// Does not     When nearly everybody claims: n proofs are n log2(n) hashes of calldata.
 /// Readability  Whoever claims needs the tree; somebody must serve it.
 event Claimed(address indexed account, uint256 amount);

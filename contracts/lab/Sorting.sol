@@ -5,11 +5,10 @@ import {LibSort} from "solady/utils/LibSort.sol";
 
 /// Experiment `sorting`: n numbers in ascending order, in memory.
 ///
-/// Claim        Below a score of items the simplest loop wins, if it is written in assembly; above,
-///              what has n log n comparisons.
+/// Claim        Checking an order takes n comparisons; finding it takes n log n, or n squared.
 /// Rule         MLOAD and MSTORE 3, a jump 8 and its JUMPDEST 1, a checked array index about 20.
-/// Pays         For medians, auctions and liquidation order that must be sorted on chain.
-/// Does not     If the caller can sort and the chain check the order: n comparisons, no sort.
+/// Pays         The caller's order from a score of values on; assembly always.
+/// Does not     The network, for many values: it makes all its comparisons even if they are sorted.
 /// Readability  The network has no branch that depends on the data, so its gas is known before; but
 ///              nobody sees that it sorts.
 interface ISorting {

@@ -3,7 +3,16 @@
 Each module here holds one family and says `EXPERIMENTS`, a tuple.
 """
 
-from gaslab.catalogue import calldata, deployment, memory, opcodes
+from gaslab.catalogue import (
+    calldata,
+    deployment,
+    macro,
+    memory,
+    numeric,
+    opcodes,
+    settlement,
+    verification,
+)
 from gaslab.experiment import Experiment
 
 _FAMILIES: tuple[tuple[Experiment, ...], ...] = (
@@ -11,6 +20,10 @@ _FAMILIES: tuple[tuple[Experiment, ...], ...] = (
     calldata.EXPERIMENTS,
     opcodes.EXPERIMENTS,
     deployment.EXPERIMENTS,
+    numeric.EXPERIMENTS,
+    verification.EXPERIMENTS,
+    settlement.EXPERIMENTS,
+    macro.EXPERIMENTS,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {
