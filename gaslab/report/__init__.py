@@ -85,6 +85,7 @@ def write(
 def _pictures(book: Book, folder: Path) -> list[Path]:
     """The main plots as files of their own, under the focus."""
     from gaslab.report import page
+    from gaslab.report.curves import shapes
     from gaslab.report.palette import group_class
     from gaslab.report.svg import standalone
 
@@ -95,7 +96,9 @@ def _pictures(book: Book, folder: Path) -> list[Path]:
         if picture:
             legend = [(f"piece {group_class(group)}", group) for group in groups]
             paths.append(folder / f"{name}.svg")
-            paths[-1].write_text(standalone(picture, 760, style, title, legend), encoding="utf-8")
+            paths[-1].write_text(
+                standalone(picture, 760, style, title, legend, shapes()), encoding="utf-8"
+            )
     return paths
 
 

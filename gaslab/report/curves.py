@@ -162,19 +162,22 @@ def _line(frame: _Frame, line: Line) -> list[Markup]:
         told = f"{line.name}, N = {grouped(n)}: {grouped(gas)} gas"
         parts.append(
             element(
-                "svg",
-                element(
-                    "path",
-                    tip(told),
-                    d=_SHAPES[line.index % len(_SHAPES)],
-                    class_=f"mark {color}" + ("" if line.alike else " unlike"),
-                ),
+                "use",
+                tip(told),
+                href=f"#m{line.index % len(_SHAPES)}",
                 x=across(frame.x(n)),
                 y=frame.y(gas),
-                overflow="visible",
+                class_=f"mark {color}" + ("" if line.alike else " unlike"),
             )
         )
     return parts
+
+
+def shapes() -> Markup:
+    """The marks, to be defined once where pictures are shown."""
+    return element(
+        "defs", *(element("path", id=f"m{index}", d=path) for index, path in enumerate(_SHAPES))
+    )
 
 
 _SHAPES = (

@@ -45,17 +45,27 @@ COMPONENTS: Mapping[Component, str] = {
 }
 
 # Figures besides gas: name in the snapshot -> (heading, meaning). In the order of a table.
-FIGURES: Mapping[str, tuple[str, str]] = {
+
+# What hangs on the schedule.
+CHARGED: Mapping[str, tuple[str, str]] = {
+    "execution": ("execution", "gas after the refund and before the floor"),
+    "floor": ("floor", "the least that the calldata is charged for"),
+    "refund_counted": ("refund counted", "the refund counter before its cap"),
+    "state_gas": ("state gas", "part of the gas that pays for growth of state (draft)"),
+    "critical_path": (
+        "critical path, gas",
+        "heaviest chain of transactions that wait for one another's writes",
+    ),
+    "deploy_gas": ("deployment", "gas of deploying the variant's contract"),
+}
+# What the transactions did.
+EFFECTS: Mapping[str, tuple[str, str]] = {
     "transactions": ("transactions", "transactions that were measured"),
     "composed": (
         "of them composed",
         "counted without being sent, after measured ones had agreed in every figure",
     ),
     "items": ("items that fit", "where it is the question how many one transaction holds"),
-    "execution": ("execution", "gas after the refund and before the floor"),
-    "floor": ("floor", "the least that the calldata is charged for"),
-    "refund_counted": ("refund counted", "the refund counter before its cap"),
-    "state_gas": ("state gas", "part of the gas that pays for growth of state (draft)"),
     "blob_gas": ("blob gas", "of blobs, which have a market of their own; no part of the gas"),
     "slots_created": ("slots created", "from zero to a value"),
     "slots_changed": ("slots changed", "from one value to another"),
@@ -72,10 +82,6 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "log_bytes": ("event bytes", "topics and data"),
     "calldata_bytes": ("calldata bytes", "of all transactions"),
     "calldata_zero_bytes": ("zero bytes", "of the calldata"),
-    "critical_path": (
-        "critical path, gas",
-        "heaviest chain of transactions that wait for one another's writes",
-    ),
     "conflicts": ("conflicts", "pairs of transactions that touch what the other writes"),
 }
 LAYER_TWO: Mapping[str, tuple[str, str]] = {
@@ -92,6 +98,6 @@ LAYER_TWO: Mapping[str, tuple[str, str]] = {
         "brotli bytes",
         "each transaction compressed by brotli; Arbitrum charges 16 units for each",
     ),
-    "deploy_gas": ("deployment, gas", "of the variant's contract"),
     "code_bytes": ("code bytes", "of the deployed contract"),
 }
+FIGURES: Mapping[str, tuple[str, str]] = {**CHARGED, **EFFECTS, **LAYER_TWO}

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from gaslab.report.bars import Bar, bars, groups_of, groups_used
 from gaslab.report.book import Book, Chapter, Flow
 from gaslab.report.curves import Crossing, Line, curves
-from gaslab.report.definitions import FIGURES, LAYER_TWO
+from gaslab.report.definitions import CHARGED
 from gaslab.snapshot import Row
 from gaslab.words import change, each, grouped
 
@@ -44,7 +44,7 @@ class Pictures:
     groups : list of str
         Groups that the legend explains.
     crossings : list of Crossing
-    gas, facts, layer_two : Table
+    gas : Table
     """
 
     schedule: str
@@ -56,8 +56,6 @@ class Pictures:
     groups: Sequence[str]
     crossings: Sequence[Crossing]
     gas: Table
-    facts: Table
-    layer_two: Table
 
 
 def pictures_of(chapter: Chapter) -> tuple[Pictures, ...]:
@@ -83,8 +81,6 @@ def _pictures(chapter: Chapter, schedule: str) -> Pictures:
         groups=groups_used(top),
         crossings=found,
         gas=_gas_table(chapter, rows),
-        facts=_table(chapter, rows, FIGURES),
-        layer_two=_table(chapter, rows, LAYER_TWO),
     )
 
 
@@ -155,14 +151,8 @@ def _gas_table(chapter: Chapter, rows: Sequence[Row]) -> Table:
     results, per_item = chapter.results, chapter.experiment.per_item
     rows = _ordered(chapter, rows)
     groups = groups_used(rows)
-    heads = [
-        "variant",
-        "N",
-        "gas",
-        "against baseline",
-        *(["per item"] if per_item else []),
-        *groups,
-    ]
+    names = [name for name in CHARGED if any(row[name] for row in rows)]
+    heads = ["variant", "N", "gas", "against baseline", *(["per item"] if per_item else [])]
     cells = []
     for row in rows:
         base = results.at(chapter.experiment.baseline.name, row.size, row.schedule)
@@ -176,14 +166,33 @@ def _gas_table(chapter: Chapter, rows: Sequence[Row]) -> Table:
                 "" if base is None or same else change(row.gas, base.gas),
                 *([each(row.gas, row.size) if row.size else ""] if per_item else []),
                 *(grouped(found.get(group, 0)) for group in groups),
+                *(grouped(row[name]) for name in names),
             ]
         )
-    return Table(heads, cells, _firsts(rows))
+    meanings = [""] * (len(heads) + len(groups)) + [CHARGED[name][1] for name in names]
+    heads += [*groups, *(CHARGED[name][0] for name in names)]
+    return Table(heads, cells, _firsts(rows), meanings)
 
 
-def _table(chapter: Chapter, rows: Sequence[Row], figures: Mapping[str, tuple[str, str]]) -> Table:
-    """Figures by variant and size; columns of nothing but zeros are left out."""
-    rows = _ordered(chapter, rows)
+def shared_tables(
+    chapter: Chapter, figures: Mapping[str, tuple[str, str]]
+) -> list[tuple[list[str], Table]]:
+    """Figures by variant and size; once for all schedules under which they are the same."""
+    found: list[tuple[list[str], Table]] = []
+    for schedule in chapter.results.schedules:
+        table = _table(chapter, schedule, figures)
+        for names, other in found:
+            if other == table:
+                names.append(schedule)
+                break
+        else:
+            found.append(([schedule], table))
+    return found
+
+
+def _table(chapter: Chapter, schedule: str, figures: Mapping[str, tuple[str, str]]) -> Table:
+    """Columns of nothing but zeros are left out."""
+    rows = _ordered(chapter, [row for row in chapter.results.rows if row.schedule == schedule])
     names = [name for name in figures if any(row[name] for row in rows)]
     heads = ["variant", "N", *(figures[name][0] for name in names)]
     cells = [

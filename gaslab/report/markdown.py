@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gaslab.errors import InputError
 from gaslab.report.book import Book, Chapter
 from gaslab.report.figures import heat_table, pictures_of, product_of, ways_of
 from gaslab.words import change, each, grouped
@@ -159,11 +160,22 @@ def macro(book: Book) -> str:
     return "\n\n".join(parts)
 
 
-def product(book: Book) -> str:
-    """Gas of every flow under each schedule."""
+def product(book: Book, names: Sequence[str] = ()) -> str:
+    """Gas of every flow under each schedule; of these alone and in this order, if any are named.
+
+    Raises
+    ------
+    InputError
+        A name that no flow has.
+    """
+    known = {flow.name for flow in book.flows}
+    for name in names:
+        if name not in known:
+            raise InputError("flow", name, f"one of {', '.join(sorted(known))}")
+    flows = [flow for name in names for flow in book.flows if flow.name == name] or book.flows
     heads = ["flow", *(note.name for note in book.schedules), "each"]
     rows = []
-    for flow in book.flows:
+    for flow in flows:
         focus = flow.rows.get(book.focus)
         rows.append(
             [

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -16,7 +15,16 @@ from gaslab import words
 from gaslab.components import GROUPS
 from gaslab.report import definitions, palette
 from gaslab.report.book import Book, Chapter
-from gaslab.report.figures import heat_table, pictures_of, product_of, ways_of
+from gaslab.report.curves import shapes
+from gaslab.report.figures import (
+    Pictures,
+    Table,
+    heat_table,
+    pictures_of,
+    product_of,
+    shared_tables,
+    ways_of,
+)
 from gaslab.report.highlight import solidity
 from gaslab.report.slots import slots
 from gaslab.report.slots import words as slot_words
@@ -56,6 +64,7 @@ def page(book: Book) -> str:
         macro=[_leaf(chapter, book) for chapter in book.macro],
         product=product_of(book),
         groups=GROUPS,
+        shapes=shapes(),
         definitions=definitions,
         shown=SHOWN,
         titles={chapter.id: chapter.experiment.title for chapter in book.all_chapters},
@@ -67,13 +76,21 @@ class Leaf:
     """A chapter with its pictures and tables."""
 
     chapter: Chapter
-    pictures: tuple[Any, ...]
-    ways: Mapping[str, Any]
+    pictures: Sequence[Pictures]
+    ways: Mapping[str, Table]
+    effects: Sequence[tuple[Sequence[str], Table]]
+    layer_two: Sequence[tuple[Sequence[str], Table]]
 
 
 def _leaf(chapter: Chapter, book: Book) -> Leaf:
     macro = chapter in book.macro
-    return Leaf(chapter, pictures_of(chapter), ways_of(chapter) if macro else {})
+    return Leaf(
+        chapter,
+        pictures_of(chapter),
+        ways_of(chapter) if macro else {},
+        shared_tables(chapter, definitions.EFFECTS),
+        shared_tables(chapter, definitions.LAYER_TWO),
+    )
 
 
 def stylesheet(book: Book) -> str:

@@ -65,6 +65,7 @@ def picture(parts: Iterable[Markup], height: float, label: str, kind: str) -> Ma
     )
 
 
+_NOTHING = Markup("")
 _LETTER = 7.2  # width of a letter of a legend, roughly
 HEAD, ENTRY = 34, 22
 
@@ -75,12 +76,15 @@ def standalone(
     style: str,
     title: str = "",
     legend: Sequence[tuple[str, str]] = (),
+    shapes: Markup = _NOTHING,
 ) -> str:
     """A file of its own: a title, the picture, a legend; its own style for light and dark.
 
     Parameters
     ----------
     legend : sequence of (class, text)
+    shapes : Markup
+        Definitions that the picture uses.
     """
     label, height = (
         found.group(1) if (found := re.search(f'{name}="([^"]*)"', inline)) else "0"
@@ -105,6 +109,7 @@ def standalone(
     body = element(
         "svg",
         element("style", Markup(style)),
+        shapes,
         element("rect", width="100%", height="100%", class_="back"),
         element("text", title, x=12, y=22, class_="bar-name"),
         nested,

@@ -27,13 +27,13 @@ from gaslab.errors import GasLabError, InputError
 from gaslab.experiment import Experiment
 from gaslab.report import document, markdown
 from gaslab.report.book import Book, Chapter, bind
-from gaslab.report.definitions import COMPONENTS, FIGURES, LAYER_TWO
+from gaslab.report.definitions import COMPONENTS, FIGURES
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = ROOT / "tests" / "gas" / "gaslab.snap"
 REFERENCE = Path("docs/reference/gas.md")  # where links lead
 
-_BEGIN = re.compile(r"<!-- gaslab:([a-z-]+)(?: ([a-z0-9-]+))? -->")
+_BEGIN = re.compile(r"<!-- gaslab:([a-z-]+)(?: ([a-z0-9,-]+))? -->")
 _END = "<!-- /gaslab -->"
 
 
@@ -66,7 +66,7 @@ def _glossary(_: Book, __: str, ___: str) -> str:
     rows = [
         [f"`{part}`", group, COMPONENTS[part]] for group, parts in GROUPS.items() for part in parts
     ]
-    figures = [[f"`{name}`", *told] for name, told in {**FIGURES, **LAYER_TWO}.items()]
+    figures = [[f"`{name}`", *told] for name, told in FIGURES.items()]
     return "\n\n".join(
         (
             markdown.grid(["component", "drawn as", "gas of"], rows, left=3),
@@ -92,11 +92,13 @@ KINDS: Mapping[str, Callable[[Book, str, str], str]] = {
     "verdicts": _verdicts,
     "macro": lambda book, _, __: markdown.macro(book),
     "product": lambda book, _, __: markdown.product(book),
+    "flows": lambda book, names, _: markdown.product(book, names.split(",")),
     "product-components": lambda book, _, __: markdown.product_components(book),
     "glossary": _glossary,
     "example": _example,
 }
-NAMED = frozenset({"experiment", "components", "verdicts"})  # these take an experiment's id
+# These take an experiment's id, or the product's flows with commas between.
+NAMED = frozenset({"experiment", "components", "verdicts", "flows"})
 
 
 def _chapter(book: Book, name: str) -> Chapter:
@@ -150,9 +152,7 @@ def _made(book: Book, mark: re.Match[str], where: str, base: str) -> str:
     if make is None:
         raise InputError(where, kind, f"one of {', '.join(KINDS)}")
     if (kind in NAMED) != bool(name):
-        raise InputError(
-            where, name or "no name", "an experiment's id" if kind in NAMED else "none"
-        )
+        raise InputError(where, name or "no name", "a name" if kind in NAMED else "none")
     try:
         return make(book, name or "", base)
     except InputError as error:
