@@ -1,6 +1,5 @@
 """What traders send is what the wire takes, and what is spoiled is spoiled as it says."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ from demo.desk import Desk, high_s
 from demo.report import CALLDATA_FLOOR_PER_FILL
 from demo.stage import OPENING_HOUR, WINDOWS, Trader, account_of, first_expiry
 from demo.steps import Amend, Cancel, CancelAll, Place, Spoil, Step
+from gaslab import snapshot
 from matcher import wire
 from matcher.eip712 import Domain, parse_signature, recover
 from matcher.errors import Reject, SignatureError, WireError
@@ -20,7 +20,7 @@ from matcher.types import SLOTS
 DOMAIN = Domain(1337, b"\x5f" * 20)
 NOW = 1_800_000_000
 SYMBOLS = [f"BTC-26MAR27-{strike}-C" for strike in range(18)]
-SNAPSHOTS = Path(__file__).parents[2] / "gas" / "snapshots" / "commit.json"
+SNAPSHOT = Path(__file__).parents[2] / "gas" / "gaslab.snap"
 
 
 def trader(name: str, account: int, key: str | None = None) -> Trader:
@@ -155,6 +155,6 @@ def test_first_expiry_any_time_of_day_is_at_eight_and_leaves_room(seconds):
     assert WINDOWS.lag <= room < 86_400 + 2 * WINDOWS.lag + 600
 
 
-def test_calldata_floor_is_that_of_the_gas_snapshots():
-    full = json.loads(SNAPSHOTS.read_text())["full batch"]
-    assert abs(full["gas"] / 3000 - CALLDATA_FLOOR_PER_FILL) < 2
+def test_calldata_floor_is_that_of_the_gas_snapshot():
+    full = snapshot.read(SNAPSHOT)["product/commit/n=3000/prague"]
+    assert abs(full.gas / full.size - CALLDATA_FLOOR_PER_FILL) < 2
