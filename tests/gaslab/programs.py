@@ -14,12 +14,12 @@ PRECOMPILES = [bytes(19) + bytes([i]) for i in (1, 2, 3, 4, 5, 9)]
 STACK_ONLY = (
     "ADD MUL SUB DIV SDIV MOD SMOD ADDMOD MULMOD EXP SIGNEXTEND LT GT SLT SGT EQ ISZERO AND OR XOR "
     "NOT BYTE SHL SHR SAR POP"
-).split()
+)
 NULLARY = (
     "ADDRESS ORIGIN CALLER CALLVALUE CALLDATASIZE CODESIZE GASPRICE RETURNDATASIZE COINBASE "
     "TIMESTAMP NUMBER PREVRANDAO GASLIMIT CHAINID SELFBALANCE BASEFEE BLOBBASEFEE PC MSIZE GAS "
     "JUMPDEST PUSH0"
-).split()
+)
 WORDS = st.one_of(
     st.sampled_from([0, 1, 2, 31, 32, 255, 256, 2**255, 2**256 - 1]),
     st.integers(0, 2**256 - 1),
@@ -45,9 +45,9 @@ def snippets(draw: st.DrawFn) -> bytes:
     """One step of a program."""
     kind = draw(st.integers(0, 15))
     if kind == 0:
-        return op(draw(st.sampled_from(STACK_ONLY)), *(draw(WORDS) for _ in range(3)))
+        return op(draw(st.sampled_from(STACK_ONLY.split())), *(draw(WORDS) for _ in range(3)))
     if kind == 1:
-        return op(draw(st.sampled_from(NULLARY)))
+        return op(draw(st.sampled_from(NULLARY.split())))
     if kind == 2:
         return op("SSTORE", draw(SLOTS), draw(VALUES))
     if kind == 3:
