@@ -9,6 +9,7 @@ from sha3 import keccak_256
 
 from gaslab.bench import Bench
 from gaslab.environment import Deployed
+from gaslab.errors import Reverted
 from gaslab.experiment import Experiment, Technique, Variant
 
 LAB = Path(__file__).parents[2] / "contracts/lab"
@@ -30,7 +31,7 @@ def _drive_config(bench: Bench, n: int) -> None:
 
 
 def _drive_clone(bench: Bench, n: int) -> None:
-    """An escrow is opened, and paid into by both parties in turn."""
+    """An escrow is opened, paid into once by the seller, and then by the buyer."""
     bench.deploy()
     buyer, seller, *_ = bench.environment.accounts
     opened = bench.measure("open", buyer, seller, LIMIT)
@@ -38,11 +39,23 @@ def _drive_clone(bench: Bench, n: int) -> None:
     # All escrows have one interface; the way to it is the address that the factory told.
     escrow = Deployed(bench.environment, bench.contracts["FullEscrow"], address, opened)
     sums = []
-    for i in range(n):
-        paid = bench.measure("pay", 100 + i, at=escrow, sender=i % 2)
+    sent = min(n, 4)
+    for i in range(sent):
+        paid = bench.measure("pay", 100, at=escrow, sender=seller if i == 0 else buyer)
         sums.append(escrow.decode("pay", paid.output))
+    if n > sent:
+        bench.compose(n - sent)
     bench.observe("sums", sums)
     bench.observe("parties", [bench.read("buyer", at=escrow), bench.read("seller", at=escrow)])
+    bench.observe("refusal", _refusal(bench, escrow, LIMIT + 1 - sums[-1]))
+
+
+def _refusal(bench: Bench, escrow: Deployed, amount: int) -> str:
+    """What an escrow says of a payment that leads above its limit."""
+    try:
+        return f"none: {bench.read('pay', amount, at=escrow)}"
+    except Reverted as error:
+        return error.reason
 
 
 def _price_slots(n: int, first: int = 0) -> list[int]:
@@ -106,7 +119,7 @@ EXPERIMENTS = (
             Variant("clone", "CloneAndInitialize", "EIP-1167, with terms set in storage."),
             Variant("arguments", "CloneWithArguments", "A proxy that carries its terms as code."),
         ),
-        sizes=(1, 4, 16, 48),
+        sizes=(1, 4, 16, 64, 256),
         unit="transaction, after the escrow was opened",
         drive=_drive_clone,
         claim="Contracts of the same code need the code once.",
