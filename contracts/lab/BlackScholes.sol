@@ -17,13 +17,12 @@ struct Quote {
 
 /// Experiment `black-scholes`: prices of n European calls.
 ///
-/// Claim        With range reduction and rational functions a price on chain costs less than one
-///              storage write; with textbook series, as much as ten.
-/// Rule         Nothing but arithmetic: MUL and SDIV 5, and what checked arithmetic puts around.
-/// Pays         For margin, liquidation and settlement that must not trust a price from outside.
-/// Does not     If the price may come from outside with a proof or a bond.
-/// Readability  The formula stays on one screen; exp, ln, sqrt and the distribution come from
-///              libraries that were tested against a reference of 50 digits.
+/// Claim          With quotients for exp, ln and N, a price costs less than one storage write.
+/// Rule           Nothing but arithmetic: MUL, DIV and SDIV cost 5, shifts 3; checks cost more than
+///                sums.
+/// Pays           For margin and settlement that must not trust a price from outside.
+/// Does not pay   If the price may come from outside, with a proof or against a bond.
+/// Readability    The formula stays on one screen; what approximates lies in tested libraries.
 interface IBlackScholes {
     function prices(Quote[] calldata quotes) external view returns (int256[] memory results);
 }

@@ -4,12 +4,11 @@ pragma solidity 0.8.37;
 /// Experiment `margin`: an account with n futures on one index trades one of them and withdraws;
 /// both need its margin at the index of the moment.
 ///
-/// Claim        Equity and requirement are linear in the index: three sums, kept up to date by each
-///              trade, replace the walk over all positions.
-/// Rule         EIP-2929: each position read is 2,100 a slot, cold in every transaction.
-/// Pays         From a few positions on, for everything that checks margin without trading.
-/// Does not     For payoffs that are not linear, such as options: their sum is not a few numbers.
-/// Readability  An invariant: the sums equal what the walk would find. It wants a property test.
+/// Claim          Equity and requirement are linear in the index, so three sums replace the walk.
+/// Rule           EIP-2929: each position is 2,100 a slot to read, cold in every transaction.
+/// Pays           From a few positions on; most of all for checks without a trade.
+/// Does not pay   For options: their payoffs are not linear, and no sum stands for them.
+/// Readability    An invariant, that the sums are what the walk would find, and a test of it.
 interface IDynamicMargin {
     event Margin(int256 equity, uint256 requirement);
 

@@ -5,13 +5,12 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// Experiment `exponential`: e to the power of n numbers of 18 decimals.
 ///
-/// Claim        Shrink the argument first, then approximate once: a loop that runs until its terms
-///              vanish pays for 80 divisions, a rational function of degree 5 over 6 for one.
-/// Rule         SDIV 5, MUL 5, SAR 3; checked arithmetic adds some 30 gas to each operation.
-/// Pays         Always.
-/// Does not     For a single value that a caller could hand in and the chain could check.
-/// Readability  The series is a line of a textbook. The rational function is 30 constants that only
-///              a program can derive, and needs a test against a reference.
+/// Claim          Shrink the argument first: what remains needs few terms, or one quotient.
+/// Rule           Nothing but arithmetic: MUL, DIV and SDIV cost 5, shifts 3; checks cost more than
+///                sums.
+/// Pays           Always, if the function is computed on chain at all.
+/// Does not pay   Where the caller can hand in the value and the chain can check it.
+/// Readability    Constants that a program derived; only a reference shows them right.
 interface IExponential {
     /// For arguments within [-20e18, 20e18].
     function exp(int256[] calldata xs) external pure returns (int256[] memory results);

@@ -3,12 +3,11 @@ pragma solidity 0.8.37;
 
 /// Experiment `funding`: n holders pay or receive funding three times; then one of them trades.
 ///
-/// Claim        Nobody's balance is written for funding. One index adds up what a lot has paid, and
-///              a holder settles the difference when it next trades.
-/// Rule         EIP-2200: a changed slot is 5,000 gas. n holders are n slots, an index is one.
-/// Pays         From two holders on; it alone makes funding possible for thousands.
-/// Does not     With one holder; and it never costs less per holder if all of them trade each time.
-/// Readability  A balance is no longer what storage says: every reader must add what is pending.
+/// Claim          One index says what a lot has paid; a holder remembers where the index stood.
+/// Rule           EIP-2200: a changed slot is 5,000; n holders are n slots, an index is one.
+/// Pays           From two holders on; it alone makes funding possible for thousands.
+/// Does not pay   If everybody trades between two fundings.
+/// Readability    A balance is no longer what storage says: readers must add what is pending.
 interface IFunding {
     /// Each lot pays `rate`.
     function fund(int256 rate) external;

@@ -5,11 +5,12 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// Experiment `integer-root`: square roots, rounded down, of n integers of up to 256 bits.
 ///
-/// Claim        Newton's method doubles its good digits each step: what counts is where it starts.
-/// Rule         EIP-7939: CLZ counts leading zeros for 5 gas, where comparisons took some 150.
-/// Pays         Constant-product curves, volatility, anything with a square root in a loop.
-/// Does not     CLZ: before Osaka it is an invalid opcode, and a deployed contract does not adapt.
-/// Readability  Unrolled steps need the argument that seven suffice.
+/// Claim          Good digits double each step, so what counts is where it starts; CLZ says it in 5
+///                gas.
+/// Rule           EIP-7939: CLZ costs 5, from Osaka on.
+/// Pays           For volatility, constant-product curves, any root in a loop.
+/// Does not pay   CLZ in code that must also run on a chain that does not know it.
+/// Readability    Unrolled steps rest on an argument that so many suffice.
 interface IIntegerRoot {
     function roots(uint256[] calldata xs) external pure returns (uint256[] memory results);
 }

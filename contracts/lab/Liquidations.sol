@@ -4,13 +4,11 @@ pragma solidity 0.8.37;
 /// Experiments `liquidations` (n accounts in one transaction) and `gas-cap` (as many as fit under
 /// 2^24 gas, the most that one transaction may have from Osaka on).
 ///
-/// Claim        What all accounts share is read once, what an account needs is one word, and what
-///              the keeper earns is written once.
-/// Rule         EIP-2929: a cold slot is 2,100, a warm account or slot still 100 each time. EIP-7825
-///              caps a transaction at 16,777,216 gas, so gas per account is accounts per block.
-/// Pays         When it matters: in a crash the exchange that liquidates faster is the solvent one.
-/// Does not     If accounts do not fit a word.
-/// Readability  Shifts and masks in place of a struct's fields.
+/// Claim          What all share is read once, an account is one word, the keeper is paid once.
+/// Rule           EIP-2929: a cold slot is 2,100, and warm ones are still 100 each time.
+/// Pays           In a crash: the exchange that liquidates faster is the one that stays solvent.
+/// Does not pay   If an account does not fit a word.
+/// Readability    A packed struct and bounds on what its fields may hold.
 interface ILiquidations {
     event Liquidated(uint256 indexed account, int256 cash);
 

@@ -10,13 +10,13 @@ import {Merkle} from "../libraries/Merkle.sol";
 ///     | zero:8 | taker:32 | maker:32 | instrument:24 | time:40 | order:64 | zero:56 |
 ///     | zero:8 | price:64 | lots:64 | fee:64 | zero:56 |
 ///
-/// Claim        The less of a fill the chain keeps, the less it costs; three orders of magnitude lie
-///              between a struct in storage and a root over what is published elsewhere.
-/// Rule         A new slot is 22,100 (110,020 in the draft of Amsterdam), a byte of calldata 16 or,
-///              under the floor, 40; a blob of 128 KiB has a market of its own (EIP-4844).
-/// Pays         Always, if somebody keeps and serves what the chain does not.
-/// Does not     For a contract that must read old fills without being shown them.
-/// Readability  Each step takes the data further from whoever wants to read it.
+/// Claim          The less of a fill the chain keeps, the less it costs, by three orders of
+///                magnitude.
+/// Rule           A new slot is 22,100, a byte of calldata 16 or 40; blobs have a market of their
+///                own.
+/// Pays           Always, if somebody keeps and serves what the chain does not.
+/// Does not pay   For a contract that must read old fills without being shown them.
+/// Readability    Each step takes the data further from whoever wants to read it.
 struct Fill {
     uint256 taker;
     uint256 maker;

@@ -11,12 +11,13 @@ struct Due {
 
 /// Experiment `multiproof`: n of 256 leaves are claimed in one transaction.
 ///
-/// Claim        Proofs of neighbors share their upper siblings; one multiproof sends and hashes each
-///              of them once.
-/// Rule         A sibling is 32 bytes of calldata, 512 gas or, under the floor, 1,280; a hash is 42.
-/// Pays         From a few leaves on, and more the denser they are.
-/// Does not     For leaves that different people claim in transactions of their own.
-/// Readability  Flags say which node comes from where: without the tree nobody can read a proof.
+/// Claim          Neighbors share their upper siblings; one proof sends and hashes each of them
+///                once.
+/// Rule           A sibling is 32 bytes of calldata: 512 gas, or 1,280 under the floor; its hash is
+///                42.
+/// Pays           From a few leaves on, and the more the denser they are.
+/// Does not pay   For leaves that different people claim in transactions of their own.
+/// Readability    Flags say where each node comes from: without the tree nobody can read a proof.
 abstract contract MerkleMany {
     uint256 public claimed; // a bit for each leaf
     uint256 public paid;

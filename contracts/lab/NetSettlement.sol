@@ -5,14 +5,12 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
 /// Experiment `settlement`: n payments among few traders.
 ///
-/// Claim        Balances inside the exchange replace calls to the token; netting replaces a write per
-///              payment by one per trader.
-/// Rule         EIP-2200, EIP-2929: a slot's first change is 5,000, each further one of the same
-///              transaction 100; but every access still pays for the hash that finds the slot.
-/// Pays         Internal balances from the second payment of a trader on; netting when payments
-///              outnumber traders.
-/// Does not     For one payment between two traders who want their tokens outside at once.
-/// Readability  The exchange now holds everyone's tokens: deposits, withdrawals, and an invariant.
+/// Claim          Balances inside replace calls to the token; netting writes each trader once.
+/// Rule           EIP-2200: a slot's first change is 5,000, each further one in the transaction
+///                100.
+/// Pays           Balances inside at once; netting when payments outnumber traders twice.
+/// Does not pay   For one payment: the list of traders is calldata for nothing.
+/// Readability    The exchange holds everyone's tokens: deposits, withdrawals and an invariant.
 struct Payment {
     address payer;
     address payee;

@@ -7,13 +7,11 @@ import {ExponentialSeries, WAD} from "./Exponential.sol";
 
 /// Experiment `normal-cdf`: the normal distribution function of n numbers of 18 decimals.
 ///
-/// Claim        A rational function gives fifteen digits for the price of a few multiplications; a
-///              table in code gives nine, with no exponential at all.
-/// Rule         EXTCODECOPY of a warm account is 100 and 3 per word, SLOAD of a cold slot 2,100.
-/// Pays         Wherever options are priced, or liquidation odds are computed, on chain.
-/// Does not     The table: when few values are looked up in a transaction, for its account is cold
-///              (2,600) and its code was paid for once, at 200 gas a byte.
-/// Readability  Constants that must be checked against a reference; the series needs none.
+/// Claim          A quotient gives fifteen digits for little; a table in code needs no exponential.
+/// Rule           EXTCODECOPY is 2,600 cold, 100 warm and 3 a word; the rest is arithmetic.
+/// Pays           Wherever options are priced or odds of liquidation are computed on chain.
+/// Does not pay   The table for few lookups: its account is cold, its bytes cost 200 gas each.
+/// Readability    Constants from books, to be checked against a reference; the series needs none.
 interface INormalCdf {
     /// For arguments within [-6e18, 6e18].
     function cdf(int256[] calldata xs) external view returns (int256[] memory results);

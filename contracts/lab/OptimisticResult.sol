@@ -9,12 +9,11 @@ struct Entry {
 
 /// Experiment `optimistic`: the profit of n positions at one price becomes the day's result.
 ///
-/// Claim        A result that anyone could prove false need not be computed: whoever is honest pays
-///              for two writes, whoever lies pays for the computation of a lifetime.
-/// Rule         Calldata and computation grow with n; a commitment does not.
-/// Pays         When a bond and a window of days are acceptable, and n is more than a few.
-/// Does not     When the result is needed in the same transaction.
-/// Readability  Three entry points, a clock and a bond instead of one loop.
+/// Claim          Whoever is honest pays for two writes; only a lie makes the chain compute.
+/// Rule           Calldata and computation grow with n; a commitment does not.
+/// Pays           With a bond and a window of days, from some dozens of positions on.
+/// Does not pay   When the result is needed at once, or n is small: three transactions for one.
+/// Readability    Three entry points, a clock and a bond in place of one loop.
 event Settled(int256 profit);
 
 error TooEarly(uint256 now_, uint256 opens);

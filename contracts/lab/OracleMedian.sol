@@ -3,13 +3,12 @@ pragma solidity 0.8.37;
 
 /// Experiment `oracle-median`: one of n price feeds reports, the median of all is the price.
 ///
-/// Claim        Nine prices of 28 bits are one storage word, and a median needs no sorted list.
-/// Rule         A cold SLOAD is 2,100 (EIP-2929); a branch not taken costs as much as one taken, so
-///              a network of exchanges without any has the same gas for all inputs.
-/// Pays         From three feeds on: a slot read per feed is what the plain way spends.
-/// Does not     When prices need more than 28 bits; then it is two words for nine.
-/// Readability  Shifts, and a list of comparisons that looks arbitrary: it is proven by trying all
-///              inputs of zeros and ones.
+/// Claim          Nine prices of 28 bits are one word, and a median needs no sorted list.
+/// Rule           EIP-2929: a cold slot is 2,100 to read; a network has no branch that a price
+///                decides.
+/// Pays           From three feeds on.
+/// Does not pay   When a price needs more than 28 bits: nine are then two words.
+/// Readability    Shifts, and a list of exchanges that only a proof over zeros and ones explains.
 interface IOracleMedian {
     /// Records the feed's price, and returns the median of all.
     function report(uint256 feed, uint256 price) external returns (uint256 median);

@@ -12,12 +12,12 @@ struct NewOrder {
 
 /// Experiment `multicall`: n orders are entered by one trader.
 ///
-/// Claim        A transaction costs 21,000 before it does anything; whatever shares one, shares that.
-/// Rule         Intrinsic 21,000 (EIP-2780 drafts less); slots and accounts stay warm within a
-///              transaction (EIP-2929); each part of a multicall is a DELEGATECALL and 5 words of ABI.
-/// Pays         From two calls on, with no change to the callers' interface.
-/// Does not     With msg.value, which all parts see; and under the floor, which charges its padding.
-/// Readability  A batch entry is a second interface; a multicall is one line of inheritance.
+/// Claim          Whatever shares a transaction shares its 21,000, and finds slots warm.
+/// Rule           Intrinsic gas once; EIP-2929: warm is 100; a part of a multicall is a
+///                DELEGATECALL.
+/// Pays           From two calls on, without a change to what callers call.
+/// Does not pay   With msg.value, which all parts would see.
+/// Readability    Multicall is one line of inheritance; a batch entry is a second interface.
 abstract contract OrderEntry {
     mapping(address trader => uint256) public countOf;
     mapping(uint256 id => uint256) private _orders;

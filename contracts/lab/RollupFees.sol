@@ -13,14 +13,11 @@ struct Trade {
 /// Experiment `l2-fees`: the same n trades among few accounts, in four encodings. What counts on a
 /// rollup is the bytes that are left of a transaction after its sequencer's compression.
 ///
-/// Claim        Zeros and repetitions are nearly free on layer 2, for they compress; what costs is
-///              bytes that look random: addresses, hashes, signatures.
-/// Rule         OP Stack (Fjord) charges for the FastLZ size of the signed transaction, Arbitrum for
-///              its brotli size; layer 1 charges each byte by itself.
-/// Pays         A dictionary pays on both layers, since it removes what cannot be compressed.
-/// Does not     Packing, on layer 2, saves much less than on layer 1; compressing by hand saves
-///              there almost nothing and costs the decompression.
-/// Readability  A format of one's own, with a decoder and a version, in place of the ABI.
+/// Claim          Zeros and repetitions compress; what costs is bytes that look random.
+/// Rule           OP Stack (Fjord) charges by the FastLZ size, Arbitrum by the brotli size.
+/// Pays           A dictionary pays on both layers, since it removes what does not compress.
+/// Does not pay   Packing and zipping save the sequencer's compressor what it saves anyhow.
+/// Readability    A format of one's own, with a decoder, in place of the ABI.
 abstract contract RollupFees {
     mapping(address account => int256) public balanceOf;
 

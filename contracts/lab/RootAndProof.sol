@@ -5,12 +5,12 @@ import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
 
 /// Experiment `root-and-proof`: n accounts are owed amounts; one of them claims what it is owed.
 ///
-/// Claim        The chain need not know who is owed what. A root of 32 bytes binds all of them, and a
-///              claim brings its own evidence: log2(n) hashes.
-/// Rule         A new slot is 22,100, a hash of two words 42, a byte of calldata 16 or 40.
-/// Pays         From a few accounts on, if not all of them claim at once.
-/// Does not     When nearly everybody claims: n proofs are n log2(n) hashes of calldata.
-/// Readability  Whoever claims needs the tree; somebody must serve it.
+/// Claim          32 bytes bind everything; a claim brings log2(n) hashes as evidence.
+/// Rule           A new slot is 22,100, a hash of two words 42, a non-zero byte of calldata 16 or
+///                40.
+/// Pays           From a few accounts on, if not everybody claims at once.
+/// Does not pay   When nearly all claim: n proofs are n log2(n) hashes of calldata.
+/// Readability    Whoever claims needs the tree, so somebody must serve it.
 event Claimed(address indexed account, uint256 amount);
 
 error NothingDue(address account);

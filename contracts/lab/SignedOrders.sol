@@ -13,15 +13,12 @@ struct Order {
 
 /// Experiment `signatures`: a trader signed n orders, and the chain fills them.
 ///
-/// Claim        A signature is 3,000 gas to recover and 65 bytes to send; one signature over many
-///              orders costs that once.
-/// Rule         ECRECOVER is 3,000; a byte of calldata is 16, or 40 where the floor binds. EIP-2098
-///              puts the parity into the highest bit of s: 64 bytes, two words instead of five.
-/// Pays         One signature per batch: when all orders come together. A signed root with a proof
-///              for each order: when they do not, but the trader signs many at once.
-/// Does not     A root for a single order, or for n so large that log2(n) siblings outweigh 65
-///              bytes: beyond three levels a proof is longer than a signature, yet hashes are cheap.
-/// Readability  A wallet shows a root, not an order, unless it knows the scheme.
+/// Claim          A signature is 3,000 gas and 65 bytes, which many orders can share.
+/// Rule           ECRECOVER is 3,000; `bytes` of 65 takes five words of ABI, r and vs take two
+///                (EIP-2098).
+/// Pays           One per batch whenever orders come together; EIP-2098 always.
+/// Does not pay   A signed root: beyond two levels a proof is longer than a signature.
+/// Readability    A wallet shows a root, not an order, unless it knows the scheme.
 abstract contract SignedOrders {
     mapping(address trader => uint256) public lotsOf;
     mapping(address trader => mapping(uint256 word => uint256)) private _used;

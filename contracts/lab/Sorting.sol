@@ -5,12 +5,11 @@ import {LibSort} from "solady/utils/LibSort.sol";
 
 /// Experiment `sorting`: n numbers in ascending order, in memory.
 ///
-/// Claim        Checking an order takes n comparisons; finding it takes n log n, or n squared.
-/// Rule         MLOAD and MSTORE 3, a jump 8 and its JUMPDEST 1, a checked array index about 20.
-/// Pays         The caller's order from a score of values on; assembly always.
-/// Does not     The network, for many values: it makes all its comparisons even if they are sorted.
-/// Readability  The network has no branch that depends on the data, so its gas is known before; but
-///              nobody sees that it sorts.
+/// Claim          Checking an order takes n comparisons; finding it n log n, or n squared.
+/// Rule           MLOAD and MSTORE 3, a jump 8; a checked index costs more than both.
+/// Pays           The caller's order from a score of values on; assembly always.
+/// Does not pay   The network for many values: it makes all its comparisons even if sorted.
+/// Readability    A check that an order is a permutation; a network that nobody sees to sort.
 interface ISorting {
     function sort(uint256[] calldata values) external view returns (uint256[] memory sorted);
 }

@@ -8,14 +8,13 @@ counts the rest, and says so in the row: `composed` is how many were counted and
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 
 from gaslab.bench import Bench
+from gaslab.catalogue.headers import LAB, words_of
 from gaslab.catalogue.trees import keccak, levels, ordered_pair, proof
 from gaslab.environment import Deployed
 from gaslab.experiment import Experiment, Technique, Variant
 
-LAB = Path(__file__).parents[2] / "contracts/lab"
 ACCOUNTS = 16
 STEADY = 3  # transactions that must agree before one stands for more
 WHOLE = 20  # as many transactions as this are all sent
@@ -207,11 +206,7 @@ MACRO = Experiment(
     sizes=(1, 10, 100, 1_000, 10_000),
     unit="fill",
     drive=_macro,
-    claim="The less of a fill the chain keeps, the less it costs, by three orders of magnitude.",
-    rule="A new slot is 22,100, a byte of calldata 16 or 40; blobs have a market of their own",
-    pays="Always, if somebody keeps and serves what the chain does not.",
-    does_not_pay="For a contract that must read old fills without being shown them.",
-    readability="Each step takes the data further from whoever wants to read it.",
+    **words_of(LAB / "Macro.sol"),
     layout=("FillsInStructs", "FillsPacked"),
 )
 

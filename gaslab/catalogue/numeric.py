@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from math import isqrt
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,10 +15,10 @@ import mpmath
 from eth_abi.abi import decode
 
 from gaslab.bench import Bench
+from gaslab.catalogue.headers import LAB, words_of
 from gaslab.experiment import Experiment, Settings, Technique, Variant
 from gaslab.measurement import Measurement
 
-LAB = Path(__file__).parents[2] / "contracts/lab"
 WAD = 10**18
 _DIGITS = 50
 
@@ -204,8 +203,6 @@ def _each(name: str, most: int, allowed: int) -> dict[str, int]:
 
 # --- the experiments ------------------------------------------------------------------------------
 
-_NO_STATE = "nothing but arithmetic: MUL, DIV and SDIV cost 5, shifts 3; checks cost more than sums"
-
 
 EXPONENTIAL = Experiment(
     id="exponential",
@@ -213,19 +210,15 @@ EXPONENTIAL = Experiment(
     drive=_exponential,
     variants=(
         Variant("series", "ExponentialBySeries", "Taylor terms until one vanishes, checked."),
-        Variant("reduced", "ExponentialByReduction", "Halves out of the argument, then 20 terms."),
-        Variant("rational", "ExponentialByRational", "Halves out, then solady's quotient of two."),
+        Variant("reduced", "ExponentialByReduction", "The argument below ln 2, then twenty terms."),
+        Variant("rational", "ExponentialByRational", "The same reduction, then solady's quotient."),
     ),
     title="e to the power of x",
     techniques=(Technique.BLACK_SCHOLES, Technique.OPCODES),
     sizes=(1, 4, 16),
     unit="exponential",
     question="What does range reduction save before a function is approximated?",
-    claim="Shrink the argument first: what remains needs few terms, or one quotient.",
-    rule=_NO_STATE,
-    pays="Always, if the function is computed on chain at all.",
-    does_not_pay="Where the caller can hand in the value and the chain can check it.",
-    readability="Constants that a program derived; only a reference shows them right.",
+    **words_of(LAB / "Exponential.sol"),
     tolerance=_each("exp", 16, 10**6),
 )
 
@@ -244,11 +237,7 @@ NORMAL_CDF = Experiment(
     sizes=(1, 4, 16),
     unit="probability",
     question="How many digits of a probability does how much gas buy?",
-    claim="A quotient gives fifteen digits for little; a table in code needs no exponential.",
-    rule="EXTCODECOPY is 2,600 cold, 100 warm and 3 a word; the rest is arithmetic",
-    pays="Wherever options are priced or odds of liquidation are computed on chain.",
-    does_not_pay="The table for few lookups: its account is cold, its bytes cost 200 gas each.",
-    readability="Constants from books, to be checked against a reference; the series needs none.",
+    **words_of(LAB / "NormalCdf.sol"),
     tolerance=_each("cdf", 16, 10**11),
 )
 
@@ -266,11 +255,7 @@ BLACK_SCHOLES = Experiment(
     sizes=(1, 4, 16),
     unit="option priced",
     question="Can a contract afford to price options itself?",
-    claim="With quotients for exp, ln and N, a price costs less than one storage write.",
-    rule=_NO_STATE,
-    pays="For margin and settlement that must not trust a price from outside.",
-    does_not_pay="If the price may come from outside, with a proof or against a bond.",
-    readability="The formula stays on one screen; what approximates lies in tested libraries.",
+    **words_of(LAB / "BlackScholes.sol"),
     tolerance=_each("price", 16, 10**12),
 )
 
@@ -295,11 +280,7 @@ INTEGER_ROOT = Experiment(
     sizes=(1, 4, 16),
     unit="root",
     question="What is a good first guess worth to Newton's method?",
-    claim="Good digits double each step, so what counts is where it starts; CLZ says it in 5 gas.",
-    rule="EIP-7939: CLZ costs 5, from Osaka on",
-    pays="For volatility, constant-product curves, any root in a loop.",
-    does_not_pay="CLZ in code that must also run on a chain that does not know it.",
-    readability="Unrolled steps rest on an argument that so many suffice.",
+    **words_of(LAB / "IntegerRoot.sol"),
 )
 
 ORACLE_MEDIAN = Experiment(
@@ -316,11 +297,7 @@ ORACLE_MEDIAN = Experiment(
     sizes=(3, 5, 7, 9),
     unit="feed",
     question="What does a median of n price feeds cost each time one of them reports?",
-    claim="Nine prices of 28 bits are one word, and a median needs no sorted list.",
-    rule="EIP-2929: a cold slot is 2,100 to read; a network has no branch that a price decides",
-    pays="From three feeds on.",
-    does_not_pay="When a price needs more than 28 bits: nine are then two words.",
-    readability="Shifts, and a list of exchanges that only a proof over zeros and ones explains.",
+    **words_of(LAB / "OracleMedian.sol"),
     layout=("OracleMedianSlots", "OracleMedianPacked"),
 )
 
@@ -340,11 +317,7 @@ SORTING = Experiment(
     sizes=(4, 8, 16, 64),
     unit="value",
     question="Which sort is cheapest for how many values, and must the chain sort at all?",
-    claim="Checking an order takes n comparisons; finding it n log n, or n squared.",
-    rule="MLOAD and MSTORE 3, a jump 8; a checked index costs more than both",
-    pays="The caller's order from a score of values on; assembly always.",
-    does_not_pay="The network for many values: it makes all its comparisons even if sorted.",
-    readability="A check that an order is a permutation; a network that nobody sees to sort.",
+    **words_of(LAB / "Sorting.sol"),
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (

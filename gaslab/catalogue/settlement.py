@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from gaslab.bench import Bench
+from gaslab.catalogue.headers import LAB, words_of
 from gaslab.components import Component
 from gaslab.environment import Deployed
 from gaslab.errors import NotEquivalent, OverTheCap
 from gaslab.experiment import Experiment, Technique, Variant
 from gaslab.measurement import Measurement
 
-LAB = Path(__file__).parents[2] / "contracts/lab"
 CAP = 1 << 24  # EIP-7825
 
 
@@ -81,11 +80,7 @@ SETTLEMENT = Experiment(
     sizes=(1, 4, 16, 64),
     unit="payment",
     drive=_settlement,
-    claim="Balances inside replace calls to the token; netting writes each trader once.",
-    rule="EIP-2200: a slot's first change is 5,000, each further one in the transaction 100",
-    pays="Balances inside at once; netting when payments outnumber traders twice.",
-    does_not_pay="For one payment: the list of traders is calldata for nothing.",
-    readability="The exchange holds everyone's tokens: deposits, withdrawals and an invariant.",
+    **words_of(LAB / "NetSettlement.sol"),
 )
 
 
@@ -130,11 +125,7 @@ MULTICALL = Experiment(
     sizes=(1, 4, 16, 64),
     unit="order",
     drive=_multicall,
-    claim="Whatever shares a transaction shares its 21,000, and finds slots warm.",
-    rule="Intrinsic gas once; EIP-2929: warm is 100; a part of a multicall is a DELEGATECALL",
-    pays="From two calls on, without a change to what callers call.",
-    does_not_pay="With msg.value, which all parts would see.",
-    readability="Multicall is one line of inheritance; a batch entry is a second interface.",
+    **words_of(LAB / "OrderEntry.sol"),
 )
 
 
@@ -169,11 +160,7 @@ MARGIN = Experiment(
     sizes=(1, 4, 16, 32),
     unit="position",
     drive=_margin,
-    claim="Equity and requirement are linear in the index, so three sums replace the walk.",
-    rule="EIP-2929: each position is 2,100 a slot to read, cold in every transaction",
-    pays="From a few positions on; most of all for checks without a trade.",
-    does_not_pay="For options: their payoffs are not linear, and no sum stands for them.",
-    readability="An invariant, that the sums are what the walk would find, and a test of it.",
+    **words_of(LAB / "DynamicMargin.sol"),
     layout=("MarginByStructs", "MarginBySums"),
 )
 
@@ -210,11 +197,7 @@ FUNDING = Experiment(
     sizes=(1, 4, 16, 64),
     unit="holder",
     drive=_funding,
-    claim="One index says what a lot has paid; a holder remembers where the index stood.",
-    rule="EIP-2200: a changed slot is 5,000; n holders are n slots, an index is one",
-    pays="From two holders on; it alone makes funding possible for thousands.",
-    does_not_pay="If everybody trades between two fundings.",
-    readability="A balance is no longer what storage says: readers must add what is pending.",
+    **words_of(LAB / "FundingIndex.sol"),
     layout=("FundingByHolder", "FundingByIndex"),
 )
 
@@ -273,11 +256,7 @@ LIQUIDATIONS = Experiment(
     sizes=(1, 4, 16, 64),
     unit="liquidation",
     drive=_liquidations,
-    claim="What all share is read once, an account is one word, the keeper is paid once.",
-    rule="EIP-2929: a cold slot is 2,100, and warm ones are still 100 each time",
-    pays="In a crash: the exchange that liquidates faster is the one that stays solvent.",
-    does_not_pay="If an account does not fit a word.",
-    readability="A packed struct and bounds on what its fields may hold.",
+    **words_of(LAB / "Liquidations.sol"),
     layout=("LiquidationsByStruct", "LiquidationsByWord"),
 )
 
@@ -435,11 +414,7 @@ L2_FEES = Experiment(
     sizes=(1, 4, 16, 64),
     unit="trade",
     drive=_l2_fees,
-    claim="Zeros and repetitions compress; what costs is bytes that look random.",
-    rule="OP Stack (Fjord) charges by the FastLZ size, Arbitrum by the brotli size",
-    pays="A dictionary pays on both layers, since it removes what does not compress.",
-    does_not_pay="Packing and zipping save the sequencer's compressor what it saves anyhow.",
-    readability="A format of one's own, with a decoder, in place of the ABI.",
+    **words_of(LAB / "RollupFees.sol"),
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (

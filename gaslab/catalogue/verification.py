@@ -1,11 +1,11 @@
 """Compute outside, verify on chain: roots, proofs, signatures, results that may be challenged."""
 
-from pathlib import Path
 from random import Random
 
 from eth_abi.abi import encode
 
 from gaslab.bench import Bench
+from gaslab.catalogue.headers import LAB, words_of
 from gaslab.catalogue.trees import (
     keccak,
     levels,
@@ -19,7 +19,6 @@ from gaslab.environment import Deployed, key_of
 from gaslab.errors import Reverted
 from gaslab.experiment import Experiment, Technique, Variant
 
-LAB = Path(__file__).parents[2] / "contracts/lab"
 _DAY = 86_400
 
 
@@ -91,11 +90,7 @@ ROOT_AND_PROOF = Experiment(
     sizes=(1, 4, 16, 64),
     unit="account",
     drive=_root_and_proof,
-    claim="32 bytes bind everything; a claim brings log2(n) hashes as evidence.",
-    rule="A new slot is 22,100, a hash of two words 42, a non-zero byte of calldata 16 or 40",
-    pays="From a few accounts on, if not everybody claims at once.",
-    does_not_pay="When nearly all claim: n proofs are n log2(n) hashes of calldata.",
-    readability="Whoever claims needs the tree, so somebody must serve it.",
+    **words_of(LAB / "RootAndProof.sol"),
     layout=("DueInStorage", "DueByProof"),
 )
 
@@ -155,11 +150,7 @@ OPTIMISTIC = Experiment(
     sizes=(1, 4, 16, 64, 256),
     unit="position",
     drive=_optimistic,
-    claim="Whoever is honest pays for two writes; only a lie makes the chain compute.",
-    rule="Calldata and computation grow with n; a commitment does not",
-    pays="With a bond and a window of days, from some dozens of positions on.",
-    does_not_pay="When the result is needed at once, or n is small: three transactions for one.",
-    readability="Three entry points, a clock and a bond in place of one loop.",
+    **words_of(LAB / "OptimisticResult.sol"),
 )
 
 
@@ -209,11 +200,7 @@ MULTIPROOF = Experiment(
     sizes=(1, 4, 16, 64),
     unit="leaf",
     drive=_multiproof,
-    claim="Neighbors share their upper siblings; one proof sends and hashes each of them once.",
-    rule="A sibling is 32 bytes of calldata: 512 gas, or 1,280 under the floor; its hash is 42",
-    pays="From a few leaves on, and the more the denser they are.",
-    does_not_pay="For leaves that different people claim in transactions of their own.",
-    readability="Flags say where each node comes from: without the tree nobody can read a proof.",
+    **words_of(LAB / "MerkleMany.sol"),
 )
 
 
@@ -234,7 +221,7 @@ MERKLE_PROOF = Experiment(
     title="Hashing up a Merkle proof",
     techniques=(Technique.SCRATCH, Technique.OFF_CHAIN),
     question="What does each level of a Merkle proof cost, by who wrote the loop?",
-    source=LAB / "MerkleHashing.sol",
+    source=LAB / "MerkleProofLevels.sol",
     variants=(
         Variant("encoded", "MerkleProofEncoded", "abi.encodePacked allocates for each node."),
         Variant("memory", "MerkleProofMemory", "OpenZeppelin, the proof copied to memory."),
@@ -244,11 +231,7 @@ MERKLE_PROOF = Experiment(
     sizes=(1, 8, 16, 32),
     unit="level",
     drive=_merkle_proof,
-    claim="Two words are hashed in the 64 bytes of scratch space; nothing need be allocated.",
-    rule="KECCAK256 is 30 and 6 a word; memory is 3 a word and never freed",
-    pays="Always; the more, the deeper the tree.",
-    does_not_pay="Where the calldata floor binds, which a proof nearly always reaches.",
-    readability="None, if the loop comes from a library.",
+    **words_of(LAB / "MerkleProofLevels.sol"),
 )
 
 
@@ -265,7 +248,7 @@ MERKLE_ROOT = Experiment(
     title="Building a Merkle root on chain",
     techniques=(Technique.SCRATCH, Technique.OPCODES),
     question="What does a root over n words of calldata cost to build?",
-    source=LAB / "MerkleHashing.sol",
+    source=LAB / "MerkleRootOnChain.sol",
     variants=(
         Variant("encoded", "MerkleRootEncoded", "An array per level, an encoding per node."),
         Variant("scratch", "MerkleRootScratch", "One array, nodes hashed in the scratch space."),
@@ -274,11 +257,7 @@ MERKLE_ROOT = Experiment(
     sizes=(4, 16, 64, 256),
     unit="word",
     drive=_merkle_root,
-    claim="A pair of neighbors in memory is already what must be hashed.",
-    rule="KECCAK256 is 30 and 6 a word; memory grows with its square and is never freed",
-    pays="From a handful of words on.",
-    does_not_pay="Where the calldata floor binds: then all that is below it costs the same.",
-    readability="Twelve lines of assembly, and a twin in Solidity to test them against.",
+    **words_of(LAB / "MerkleRootOnChain.sol"),
 )
 
 
@@ -338,11 +317,7 @@ SIGNATURES = Experiment(
     sizes=(1, 4, 16, 64),
     unit="order",
     drive=_signatures,
-    claim="A signature is 3,000 gas and 65 bytes, which many orders can share.",
-    rule="ECRECOVER is 3,000; `bytes` of 65 takes five words of ABI, r and vs take two (EIP-2098)",
-    pays="One per batch whenever orders come together; EIP-2098 always.",
-    does_not_pay="A signed root: beyond two levels a proof is longer than a signature.",
-    readability="A wallet shows a root, not an order, unless it knows the scheme.",
+    **words_of(LAB / "SignedOrders.sol"),
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (

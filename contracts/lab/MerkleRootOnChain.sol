@@ -1,70 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
-
-/// Experiments `merkle-proof` (a leaf n levels below its root) and `merkle-root` (over n words).
+/// Experiment `merkle-root`: builds the root over n words.
 ///
-/// Claim        Two words are hashed where they are: in the 64 bytes of scratch space, or in place.
-/// Rule         KECCAK256 is 30 and 6 a word; what abi.encode allocates is never freed, and memory
-///              costs 3 a word and grows with its square.
-/// Pays         Always; the more, the deeper the tree.
-/// Does not     If OpenZeppelin is there already: it hashes in the scratch space too.
-/// Readability  Six lines of assembly, with the plain line above.
-interface IMerkleProof {
-    function verify(bytes32 root, bytes32 leaf, bytes32[] calldata proof)
-        external
-        pure
-        returns (bool);
-}
-
-contract MerkleProofEncoded is IMerkleProof {
-    function verify(bytes32 root, bytes32 leaf, bytes32[] memory proof)
-        external
-        pure
-        returns (bool)
-    {
-        bytes32 node = leaf;
-        for (uint256 i; i < proof.length; ++i) {
-            node = node < proof[i]
-                ? keccak256(abi.encodePacked(node, proof[i]))
-                : keccak256(abi.encodePacked(proof[i], node));
-        }
-        return node == root;
-    }
-}
-
-contract MerkleProofMemory is IMerkleProof {
-    function verify(bytes32 root, bytes32 leaf, bytes32[] memory proof)
-        external
-        pure
-        returns (bool)
-    {
-        return MerkleProof.verify(proof, root, leaf);
-    }
-}
-
-contract MerkleProofCalldata is IMerkleProof {
-    function verify(bytes32 root, bytes32 leaf, bytes32[] calldata proof)
-        external
-        pure
-        returns (bool)
-    {
-        return MerkleProof.verifyCalldata(proof, root, leaf);
-    }
-}
-
-contract MerkleProofAssembly is IMerkleProof {
-    function verify(bytes32 root, bytes32 leaf, bytes32[] calldata proof)
-        external
-        pure
-        returns (bool)
-    {
-        return MerkleProofLib.verifyCalldata(proof, root, leaf);
-    }
-}
-
+/// Claim          A pair of neighbors in memory is already what must be hashed.
+/// Rule           KECCAK256 is 30 and 6 a word; memory grows with its square and is never freed.
+/// Pays           From a handful of words on.
+/// Does not pay   Where the calldata floor binds: then all that is below it costs the same.
+/// Readability    Twelve lines of assembly, and a twin in Solidity to test them against.
 interface IMerkleRoot {
     /// `words` are as many as a power of two; nodes are `keccak256(left || right)`.
     function commit(bytes32[] calldata words) external;
