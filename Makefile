@@ -43,6 +43,10 @@ build: environment ## Compile the contracts
 demo: setup ## Trade, settle and withdraw end to end (CHAIN=test|foundry|anvil, FLOW=file, ARGS=...)
 	@$(BIN)/ape run demo --network $(NETWORK) $(if $(FLOW),--flow "$(FLOW)") $(ARGS)
 
+.PHONY: gas
+gas: setup ## Measure all techniques and flows, write the report to .build/gas (ARGS="--only ...")
+	@$(BIN)/python -m scripts.gas_report $(ARGS)
+
 # ----------------------------------------------------------------------------------------- checking
 
 .PHONY: test
@@ -72,9 +76,9 @@ fuzz: setup ## Run the property and differential tests with far more examples
 # ------------------------------------------------------------------- updating what is committed
 
 .PHONY: gas-update
-gas-update: setup ## Write the gas snapshots anew
-	@$(PYTEST) tests/gas --gas-update --deselect tests/gas/test_table.py
-	@$(BIN)/python -m tests.gas.table
+gas-update: setup ## Write the gas snapshot and the documentation's tables of gas anew
+	@$(PYTEST) tests/gas --gaslab-update -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m gaslab.report.tables --write
 
 .PHONY: layout-update
 layout-update: environment ## Write the snapshots of storage layout and code size anew
