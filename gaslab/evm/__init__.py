@@ -17,8 +17,8 @@ from eth.vm.forks.prague.state import PragueState
 from gaslab.errors import InputError
 from gaslab.evm.arithmetic import PURE
 from gaslab.evm.calls import calls_of
-from gaslab.evm.effects import effects_of, invalid
-from gaslab.evm.frame import Frame, Tables, no_effect
+from gaslab.evm.effects import effects_of
+from gaslab.evm.frame import ABSENT, Frame, Tables, no_effect
 from gaslab.evm.meter import Meter
 from gaslab.evm.precompiles import precompiles_of
 from gaslab.evm.transaction import Executor
@@ -26,25 +26,17 @@ from gaslab.evm.world import World
 from gaslab.measurement import Measurement
 from gaslab.schedule import Schedule
 
-LOOPED = frozenset({0x56, 0x57, 0x5B, *range(0x5F, 0xA0)})  # run by the loop itself
-
 
 def tables_of(schedule: Schedule) -> Tables:
     """What a frame charges by under a schedule."""
     priced = schedule.opcode_gas
     effects = {**effects_of(schedule), **calls_of(schedule)}
-    inner = [code in priced and (code in LOOPED or code in PURE) for code in range(256)]
     return Tables(
         schedule=schedule,
-        static=[priced.get(code, 0) for code in range(256)],
-        pure=[PURE.get(code) if inner[code] else None for code in range(256)],
-        effects=[
-            no_effect if inner[code] else effects[code][1] if code in priced else invalid
-            for code in range(256)
-        ],
-        arity=[
-            effects[code][0] if code in effects and code in priced else 0 for code in range(256)
-        ],
+        static=[priced.get(code, ABSENT) for code in range(256)],
+        pure=[PURE.get(code) for code in range(256)],
+        effects=[effects[code][1] if code in effects else no_effect for code in range(256)],
+        arity=[effects[code][0] if code in effects else 0 for code in range(256)],
         precompiles=precompiles_of(schedule),
     )
 

@@ -15,6 +15,7 @@ from eth.exceptions import (
     FullStack,
     InsufficientFunds,
     InsufficientStack,
+    InvalidInstruction,
     InvalidJumpDestination,
     OutOfGas,
     ReservedBytesInCode,
@@ -40,6 +41,7 @@ STATE_CODE = INDEX[Component.STATE_CODE]
 PRECOMPILE = INDEX[Component.PRECOMPILE]
 JUMPDEST, PUSH1 = 0x5B, 0x60
 LONGEST_STACK = 1024
+ABSENT = 1 << 256  # more gas than there can be
 
 
 def no_effect(frame: Frame) -> None:
@@ -58,7 +60,7 @@ class Tables(NamedTuple):
     ----------
     schedule : Schedule
     static : list of int, shape (256,)
-        Gas before the opcode runs.
+        Gas before the opcode runs; `ABSENT` if there is no such opcode.
     effects : list of Effect, shape (256,)
         For opcodes that the loop does not run itself.
     arity : list of int, shape (256,)
@@ -250,8 +252,7 @@ class Frame(PragueComputation):  # type: ignore[misc]
                 self._prepay(new_account)
             precompile = self.tables.precompiles.get(self.msg.code_address)
             if self.msg.is_create or precompile is None:
-                program = program_of(self.msg.code)
-                (self._execute if self.meter.by_pc is None else self._profile)(program)
+                self._execute(program_of(self.msg.code))
             elif not self.msg.is_delegation:  # code that only points at a precompile is empty
                 price, run = precompile
                 self.charge(PRECOMPILE, price(self.data))
@@ -323,13 +324,18 @@ class Frame(PragueComputation):  # type: ignore[misc]
         code, pushes, jumpdests, _ = program
         _, static, pure, effects, arity, _ = self.tables
         counts, stack = self.meter.counts, self.stack
-        gas, pc, op = self.gas, 0, 0
+        gas, pc, op, halted = self.gas, 0, 0, False
+        note = None if self.meter.by_pc is None else self._notes(program.hash)
         try:
             while True:
+                if note is not None:
+                    note(pc, gas)
                 op = code[pc]
                 gas -= static[op]
                 if gas < 0:
                     gas += static[op]
+                    if static[op] == ABSENT:
+                        raise InvalidInstruction(f"{op:#04x} at {pc}")
                     raise OutOfGas(f"needs {static[op]}, has {gas}")
                 counts[op] += 1
                 if 0x5F <= op <= 0x8F:  # PUSH and DUP
@@ -377,9 +383,37 @@ class Frame(PragueComputation):  # type: ignore[misc]
         except IndexError as error:
             if effects[op] is not no_effect:
                 raise  # effects never pop without looking: a fault of their own
+            halted = True
             raise InsufficientStack("the stack is too short") from error
+        except VMError as error:
+            halted = error.burns_gas
+            raise
         finally:
             self.gas = gas
+            if note is not None:
+                note(pc, 0 if halted else gas)
+
+    def _notes(self, code_hash: bytes) -> Callable[[int, int], None]:
+        """A function to be called before each opcode and at the end.
+
+        It books what was spent since its last call to the opcode of that call, less what frames
+        below have booked meanwhile.
+        """
+        meter = self.meter
+        by_pc: dict[tuple[bytes, int], int] = meter.by_pc if meter.by_pc is not None else {}
+        last = (0, self.gas + meter.reservoir, meter.profiled)
+
+        def note(pc: int, gas: int) -> None:
+            nonlocal last
+            before, left, profiled = last
+            own = left - gas - meter.reservoir - (meter.profiled - profiled)
+            if own:
+                key = (code_hash, before)
+                by_pc[key] = by_pc.get(key, 0) + own
+                meter.profiled += own
+            last = (pc, gas + meter.reservoir, meter.profiled)
+
+        return note
 
     # --- what py-evm asks a computation -------------------------------------------------------
 
