@@ -1,0 +1,6 @@
+"""``python -m gaslab``."""
+
+from gaslab.cli import main
+
+if __name__ == "__main__":
+    main()
