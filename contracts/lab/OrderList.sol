@@ -20,8 +20,8 @@ interface IOrderList {
     /// `ids` are not zero.
     function add(uint32[] calldata ids) external;
 
-    /// `index` is where `indexOf` finds the id.
-    function remove(uint32 id, uint256 index) external;
+    /// Removes one after another; `indices[i]` is where `indexOf` finds `ids[i]` by then.
+    function remove(uint32[] calldata ids, uint256[] calldata indices) external;
 
     /// Walks the list: how many orders there are and the sum of their ids.
     function sweep() external;
@@ -29,15 +29,23 @@ interface IOrderList {
     function indexOf(uint32 id) external view returns (uint256);
 }
 
+abstract contract OrderList is IOrderList {
+    function remove(uint32[] calldata ids, uint256[] calldata indices) external {
+        for (uint256 i = 0; i < ids.length; ++i) _remove(ids[i], indices[i]);
+    }
+
+    function _remove(uint32 id, uint256 index) internal virtual;
+}
+
 /// What is removed leaves a hole, and the walk passes all that ever were.
-contract Holes is IOrderList {
+contract Holes is OrderList {
     uint256[] private _ids;
 
     function add(uint32[] calldata ids) external {
         for (uint256 i = 0; i < ids.length; ++i) _ids.push(ids[i]);
     }
 
-    function remove(uint32 id, uint256 index) external {
+    function _remove(uint32 id, uint256 index) internal override {
         require(_ids[index] == id, NotAt(index, id));
         delete _ids[index];
     }
@@ -59,7 +67,7 @@ contract Holes is IOrderList {
 }
 
 /// OpenZeppelin's set: swap and pop, and a second slot per id that remembers its index.
-contract Enumerable is IOrderList {
+contract Enumerable is OrderList {
     using EnumerableSet for EnumerableSet.UintSet;
 
     EnumerableSet.UintSet private _ids;
@@ -68,7 +76,7 @@ contract Enumerable is IOrderList {
         for (uint256 i = 0; i < ids.length; ++i) _ids.add(ids[i]);
     }
 
-    function remove(uint32 id, uint256 index) external {
+    function _remove(uint32 id, uint256 index) internal override {
         require(_ids.remove(id), NotAt(index, id));
     }
 
@@ -85,14 +93,14 @@ contract Enumerable is IOrderList {
 }
 
 /// The last id takes the place of the one removed, which the caller points at.
-contract SwapAndPop is IOrderList {
+contract SwapAndPop is OrderList {
     uint256[] private _ids;
 
     function add(uint32[] calldata ids) external {
         for (uint256 i = 0; i < ids.length; ++i) _ids.push(ids[i]);
     }
 
-    function remove(uint32 id, uint256 index) external {
+    function _remove(uint32 id, uint256 index) internal override {
         require(_ids[index] == id, NotAt(index, id));
         uint256 last = _ids.length - 1;
         if (index != last) _ids[index] = _ids[last];
@@ -112,7 +120,9 @@ contract SwapAndPop is IOrderList {
 }
 
 /// The same with eight ids in a word, masked by hand.
-contract PackedList is IOrderList {
+contract PackedList is OrderList {
+    uint256 private constant _MASK = type(uint32).max;
+
     uint256 private _count;
     mapping(uint256 place => uint256 eightIds) private _words;
 
@@ -131,7 +141,7 @@ contract PackedList is IOrderList {
         _count = count;
     }
 
-    function remove(uint32 id, uint256 index) external {
+    function _remove(uint32 id, uint256 index) internal override {
         uint256 last = _count - 1;
         uint256 shift = 32 * (index % 8);
         uint256 word = _words[index / 8];
@@ -148,8 +158,6 @@ contract PackedList is IOrderList {
         }
         _count = last;
     }
-
-    uint256 private constant _MASK = type(uint32).max;
 
     function sweep() external {
         uint256 count = _count;

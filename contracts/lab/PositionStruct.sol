@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title Position struct: a word per field, or two words in all
 ///
-/// Claim          A position needs 60 bytes, not 256: fields as wide as their range, not as a word.
+/// Claim          A position needs 62 bytes, not 256: fields as wide as their range, not as a word.
 /// Rule           Each slot of a new position costs 22,100 (EIP-2929 and EIP-2200), 64 bytes of
 ///                state for good, and most of all under EIP-8037.
 /// Pays           Records that are opened often; the more fields, the more.
@@ -86,7 +86,8 @@ contract EightSlots is IPositions {
     }
 }
 
-/// Fields as wide as their range, as they come: solc packs them into three slots.
+/// Fields as wide as their range, as they come: two slots, but size is in one of them and margin in
+/// the other, so an adjustment changes both.
 contract NarrowFields is IPositions {
     uint256 public count;
     mapping(uint256 id => Position) private _positions;
@@ -110,7 +111,7 @@ contract NarrowFields is IPositions {
     }
 }
 
-/// Two slots, the four fields that change in one of them:
+/// Two slots, and what changes is in one of them:
 /// trader, market, openedAt, leverage | size, margin, entryPrice, fundingIndex.
 contract TwoSlots is IPositions {
     struct Record {

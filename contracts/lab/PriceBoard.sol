@@ -60,37 +60,37 @@ contract PackedBySolc is IPriceBoard {
     }
 }
 
-/// Words made in the stack and written once; `_EACH` prices in each.
+/// Words made on the stack and written once; each holds `_each()` prices, the first in its low bits.
 abstract contract PackedByHand is IPriceBoard {
     uint256[256] private _words;
 
-    uint256 private immutable _EACH;
-
-    constructor(uint256 each) {
-        _EACH = each;
-    }
-
     function set(uint32[] calldata prices) external {
-        uint256 each = _EACH;
-        uint256 width = 256 / each;
-        for (uint256 i = 0; i < prices.length; i += each) {
-            uint256 filled = prices.length - i;
-            if (filled > each) filled = each;
-            // What the word holds beyond the prices set stays.
+        (uint256 each, uint256 width) = (_each(), 256 / _each());
+        uint256 n = prices.length;
+        for (uint256 i = 0; i < n; i += each) {
+            uint256 filled = n - i < each ? n - i : each;
+            // What a word holds beyond the prices set stays.
             uint256 word = filled == each ? 0 : _words[i / each] >> (width * filled);
-            for (uint256 j = filled; j > 0; --j) word = word << width | prices[i + j - 1];
+            for (uint256 j = i + filled; j > i;) {
+                unchecked {
+                    --j; // above i
+                }
+                word = word << width | prices[j];
+            }
             _words[i / each] = word;
         }
     }
 
     function use(uint256 n) external {
-        uint256 each = _EACH;
-        uint256 width = 256 / each;
+        (uint256 each, uint256 width) = (_each(), 256 / _each());
         uint256 sum;
         for (uint256 i = 0; i < n; i += each) {
             uint256 word = _words[i / each];
-            for (uint256 j = i; j < n && j < i + each; ++j) {
-                sum += uint32(word);
+            if (n - i < each) word &= (1 << (width * (n - i))) - 1;
+            while (word != 0) {
+                unchecked {
+                    sum += uint32(word); // 256 prices of 32 bits at most
+                }
                 word >>= width;
             }
         }
@@ -98,11 +98,20 @@ abstract contract PackedByHand is IPriceBoard {
     }
 
     function get(uint256 index) external view returns (uint32) {
-        uint256 each = _EACH;
-        return uint32(_words[index / each] >> (256 / each * (index % each)));
+        return uint32(_words[index / _each()] >> (256 / _each() * (index % _each())));
+    }
+
+    function _each() internal pure virtual returns (uint256);
+}
+
+contract FourPerWord is PackedByHand {
+    function _each() internal pure override returns (uint256) {
+        return 4;
     }
 }
 
-contract FourPerWord is PackedByHand(4) {}
-
-contract EightPerWord is PackedByHand(8) {}
+contract EightPerWord is PackedByHand {
+    function _each() internal pure override returns (uint256) {
+        return 8;
+    }
+}

@@ -11,11 +11,15 @@ from gaslab.catalogue import (
     numeric,
     opcodes,
     settlement,
+    state,
+    storage,
     verification,
 )
 from gaslab.experiment import Experiment
 
 _FAMILIES: tuple[tuple[Experiment, ...], ...] = (
+    storage.EXPERIMENTS,
+    state.EXPERIMENTS,
     memory.EXPERIMENTS,
     calldata.EXPERIMENTS,
     opcodes.EXPERIMENTS,
