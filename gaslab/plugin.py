@@ -181,7 +181,7 @@ class Lab:
         if row.key in self._run.seen:
             raise InputError("gaslab.check", row.key, "each case once in a run")
         self._run.committed.check(row, limit=limit, tolerance=allowed)
-        self._run.seen[row.key] = row["transactions"]
+        self._run.seen[row.key] = row["transactions"] - row["composed"]
         self._rows.append(row)
         return row
 
