@@ -70,6 +70,8 @@ class Measurement:
         The signed transaction, as a block carries it.
     by_pc : mapping of (code hash, pc) to gas
         Each opcode's own gas, for profiles; empty unless asked for.
+    steps : tuple of (depth, code hash, pc, gas)
+        The same in the order of execution.
     """
 
     label: str
@@ -104,6 +106,7 @@ class Measurement:
     contract: bytes | None = None
     raw: bytes = b""
     by_pc: Mapping[tuple[bytes, int], int] = field(default_factory=dict)
+    steps: tuple[tuple[int, bytes, int, int], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         total = sum(self.components.values())

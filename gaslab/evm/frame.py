@@ -401,17 +401,22 @@ class Frame(PragueComputation):  # type: ignore[misc]
         """
         meter = self.meter
         by_pc: dict[tuple[bytes, int], int] = meter.by_pc if meter.by_pc is not None else {}
+        steps, depth = meter.steps, self.msg.depth
         last = (0, self.gas + meter.reservoir, meter.profiled)
+        step: list[Any] = [depth, code_hash, 0, 0]
 
         def note(pc: int, gas: int) -> None:
-            nonlocal last
+            nonlocal last, step
             before, left, profiled = last
             own = left - gas - meter.reservoir - (meter.profiled - profiled)
             if own:
                 key = (code_hash, before)
                 by_pc[key] = by_pc.get(key, 0) + own
                 meter.profiled += own
+                step[3] = own  # an opcode's place in the order is where it began
             last = (pc, gas + meter.reservoir, meter.profiled)
+            step = [depth, code_hash, pc, 0]
+            steps.append(step)
 
         return note
 

@@ -90,6 +90,8 @@ class Meter:
     reads : set of Slot
     by_pc : dict of (bytes, int) to int
         Own gas by code hash and position; None if no profile is asked for.
+    steps : list of [int, bytes, int, int]
+        The same in order: depth, code hash, position, own gas.
     """
 
     __slots__ = (
@@ -108,6 +110,7 @@ class Meter:
         "refund",
         "reservoir",
         "static",
+        "steps",
         "transient",
         "warm_accounts",
         "warm_slots",
@@ -132,6 +135,7 @@ class Meter:
         self.memory_peak = 0
         self.by_pc: dict[tuple[bytes, int], int] | None = {} if profile else None
         self.profiled = 0
+        self.steps: list[list[Any]] = []
 
     # --- the journal --------------------------------------------------------------------------
 

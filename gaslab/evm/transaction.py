@@ -402,4 +402,5 @@ def _measurement(
         writes=frozenset(writes),
         contract=contract,
         by_pc=dict(meter.by_pc or {}),
+        steps=tuple(map(tuple, meter.steps)),
     )
