@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
 
 from gaslab.catalogue import EXPERIMENTS
 from gaslab.errors import InputError
@@ -12,6 +14,7 @@ from gaslab.schedule import Schedule
 from gaslab.snapshot import Row, row_of
 from gaslab.solc import compile_many
 
+ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = "product"  # what the product's own flows are called among the experiments
 
 
@@ -89,6 +92,8 @@ def _experiment(name: str, schedule: Schedule) -> list[Row]:
 
 
 def _product(schedules: list[Schedule]) -> list[Row]:
+    # Under ape the checkout is last on the path, behind a package's stray `tests`.
+    sys.path.insert(0, str(ROOT))
     from matcher.chain.artifacts import load
     from tests.gas.flows import rows_of
     from tests.gas.stories import STORIES
