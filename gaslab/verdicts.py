@@ -131,10 +131,14 @@ def _change(
         rate = percent(abs(saving), figures[first]["baseline"])
         verb = "saves" if saving > 0 else "costs"
         sentence = (
-            f"{variant.name} {verb} {rate} {'of' if saving > 0 else 'more than'} {base}"
+            f"{_name(variant)} {verb} {rate} {'of' if saving > 0 else 'more than'} {base}"
             f"{_by_item(results, abs(saving), size, first)}{_elsewhere(figures, first)}."
         )
     return Verdict(kind, results.experiment.id, variant.name, size, names, figures, sentence)
+
+
+def _name(variant: Variant) -> str:
+    return f"{variant.name} (not the same thing)" if variant.differs else variant.name
 
 
 def _by_item(results: Results, gas: int, size: int, schedule: str) -> str:
@@ -175,7 +179,7 @@ def _dearer_everywhere(results: Results, variant: Variant) -> Verdict | None:
     one = figures[first]
     rate = percent(-one["saving"], one["baseline"])
     sentence = (
-        f"{variant.name} costs more than {results.experiment.baseline.name} at every N"
+        f"{_name(variant)} costs more than {results.experiment.baseline.name} at every N"
         f"{under(results, tuple(figures))}: {rate} more"
         f"{_by_item(results, -one['saving'], one['size'], first)}{_elsewhere(figures, first)}."
     )

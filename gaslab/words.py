@@ -45,24 +45,22 @@ def percent(part: int, whole: int) -> str:
 def change(found: int, base: int) -> str:
     """How far ``found`` lies from ``base``, for a narrow column.
 
-    >>> change(60, 100), change(100, 100), change(350, 100), change(5_000, 100)
-    ('−40 %', '0', '+250 %', '×50')
+    >>> change(60, 100), change(100, 100), change(350, 100), change(5_000, 100), change(1, 700)
+    ('−40 %', '0', '+250 %', '×50', '÷700')
     """
     if found == base:
         return "0"
-    if found >= 10 * base:
+    if found >= 10 * base > 0:
         return f"×{(2 * found + base) // (2 * base):,}"
+    if 0 < 100 * found <= base:
+        return f"÷{(2 * base + found) // (2 * found):,}"
     part = abs(found - base)
-    whole = (200 * part + base) // (2 * base)
     sign = "+" if found > base else "−"
-    if whole < 10 or (whole >= 100 and found < base) or (whole > 95 and found < base):
-        tenths = (2000 * part + base) // (2 * base)
-        if not tenths:
-            return f"{sign}<0.1 %"
-        if tenths >= 1000 and found < base:
-            return f"{sign}>99.9 %"
-        return f"{sign}{tenths // 10}.{tenths % 10} %"
-    return f"{sign}{whole:,} %"
+    whole = (200 * part + base) // (2 * base)
+    if 10 <= whole <= 95 or (found > base >= part // 10 and whole >= 10):
+        return f"{sign}{whole:,} %"
+    tenths = (2000 * part + base) // (2 * base)
+    return f"{sign}{tenths // 10}.{tenths % 10} %" if tenths else f"{sign}<0.1 %"
 
 
 def each(gas: int, items: int) -> str:
@@ -75,6 +73,8 @@ def each(gas: int, items: int) -> str:
     if gas >= 1000 * items:
         return sign + f"{(2 * gas + items) // (2 * items):,}"
     tenths = (20 * gas + items) // (2 * items)
+    if gas and not tenths:
+        return f"{sign}under 0.1"
     return f"{sign}{tenths // 10:,}.{tenths % 10}"
 
 

@@ -110,7 +110,7 @@ def _plots(book: Book) -> Iterator[tuple[str, str, Markup, Sequence[str]]]:
 
     for chapter in book.all_chapters:
         title, schedule = chapter.experiment.title, chapter.results.focus
-        found = next(one for one in figures.pictures_of(chapter) if one.schedule == schedule)
+        found = next(one for one in figures.pictures_of(chapter) if schedule in one.schedules)
         where = f"{title}: gas at N = {found.size:,} under {schedule}"
         yield f"{chapter.id}-bars", where, found.bars, found.groups
         yield f"{chapter.id}-curves", f"{title}: gas against N under {schedule}", found.curves, ()
@@ -120,6 +120,6 @@ def _plots(book: Book) -> Iterator[tuple[str, str, Markup, Sequence[str]]]:
                 yield f"{chapter.id}-slots-{contract}-{index}", told, slots(block), ()
     for product in figures.product_of(book):
         if product.schedule == book.focus:
-            told = f"Flows of the product: gas under {product.schedule}"
-            yield "product-bars", told, product.single, product.groups
-            yield "product-sized-bars", told, product.sized, product.groups
+            for name, title, picture in product.panels:
+                told = f"{title}: gas under {product.schedule}"
+                yield f"{name}-bars", told, picture, product.groups

@@ -17,7 +17,7 @@ from gaslab.report.svg import across, element, picture, tip
 from gaslab.snapshot import Row
 from gaslab.words import change, grouped, percent
 
-STEP, BAR, STRIP = 58, 20, 5
+STEP, BAR, STRIP = 48, 20, 6
 _SMALL = 0.14  # a bar shorter than this shows its composition stretched below
 
 
@@ -61,8 +61,11 @@ def bars(found: Sequence[Bar], label: str) -> Markup:
         1,
     )
     scale = _Scale(below, below + above)
-    parts = [part for index, bar in enumerate(found) for part in _bar(bar, index * STEP, scale)]
-    height = STEP * len(found) + 2
+    parts: list[Markup] = []
+    height = 0
+    for bar in found:
+        parts += _bar(bar, height, scale)
+        height += STEP + (STRIP + 3 if scale.small(bar) else 0)
     if below:
         zero = across(scale.at(0))
         parts.append(element("line", x1=zero, x2=zero, y1=16, y2=height, class_="axis"))
@@ -81,6 +84,10 @@ class _Scale:
     def wide(self, gas: int) -> float:
         return gas / self.span
 
+    def small(self, bar: Bar) -> bool:
+        """Whether it is too short to show its composition."""
+        return 0 < self.wide(sum(gas for gas in groups_of(bar.row).values() if gas > 0)) < _SMALL
+
 
 def _bar(bar: Bar, y: float, scale: _Scale) -> list[Markup]:
     parts = [_name(bar, y), _gas(bar, y)]
@@ -97,7 +104,7 @@ def _bar(bar: Bar, y: float, scale: _Scale) -> list[Markup]:
             parts.append(_piece(bar, group, gas, scale.at(start), scale.wide(-gas), y + 20, BAR))
     if bar.row["floor"]:
         parts.append(_tick(scale.at(bar.row["floor"]), y, f"floor {grouped(bar.row['floor'])}"))
-    if scale.wide(end) < _SMALL and end:
+    if scale.small(bar):
         parts += _stretched(bar, groups, end, y + 20 + BAR + 3)
     return parts
 

@@ -267,8 +267,26 @@ def _findings(chapters: Sequence[Chapter], focus: str) -> Iterator[Finding]:
         found = [one for chapter in chapters for one in chapter.verdicts if one.kind is kind]
         if kind is Kind.SAVES:
             found = _best(chapters, found, focus)
+        if kind is Kind.MASKED:
+            found.sort(key=_hidden)
         if found:
-            yield Finding(kind, title, meaning, tuple(found))
+            yield Finding(kind, title, meaning, tuple(_spread(found)))
+
+
+def _spread(found: Sequence[Verdict]) -> list[Verdict]:
+    """The first of each experiment, then the second of each, and so on."""
+    turns: dict[str, int] = {}
+    keyed = []
+    for verdict in found:
+        turns[verdict.experiment] = turns.get(verdict.experiment, 0) + 1
+        keyed.append((turns[verdict.experiment], verdict))
+    return [verdict for _, verdict in sorted(keyed, key=lambda one: one[0])]
+
+
+def _hidden(verdict: Verdict) -> float:
+    """By the share of the execution whose saving is hidden, the largest first."""
+    figures = verdict.figures[verdict.schedules[-1]]
+    return -figures["execution_saving"] / figures["execution_baseline"]
 
 
 def _best(chapters: Sequence[Chapter], found: Sequence[Verdict], focus: str) -> list[Verdict]:

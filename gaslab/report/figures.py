@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from gaslab.components import Component
 from gaslab.report.bars import Bar, bars, groups_of, groups_used
 from gaslab.report.book import Book, Chapter, Flow
 from gaslab.report.curves import Crossing, Line, curves
 from gaslab.report.definitions import CHARGED
 from gaslab.snapshot import Row
-from gaslab.words import change, each, grouped
+from gaslab.words import change, each, grouped, listed
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Pictures:
-    """One chapter under one schedule.
+    """One chapter under schedules that give the same figures.
 
     Attributes
     ----------
-    schedule : str
+    schedules : tuple of str
     size : int
         N of the bars.
     best : str
-        Cheapest variants that do the same thing.
+        Which of the variants that do the same thing is cheapest.
     best_change : str
         Of the cheapest, or of the least dear besides the baseline, against the baseline.
-    masked : bool
     bars, curves : Markup
         The second is empty for a single size.
     groups : list of str
@@ -47,7 +47,7 @@ class Pictures:
     gas : Table
     """
 
-    schedule: str
+    schedules: tuple[str, ...]
     size: int
     best: str
     best_change: str
@@ -60,21 +60,33 @@ class Pictures:
 
 def pictures_of(chapter: Chapter) -> tuple[Pictures, ...]:
     """Everything of a chapter that hangs on the schedule."""
-    return tuple(_pictures(chapter, schedule) for schedule in chapter.results.schedules)
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for schedule in chapter.results.schedules:
+        figures = tuple(
+            (row.variant, row.size, *(row[name] for name in (*Component, *CHARGED)))
+            for row in _ordered(chapter, _under(chapter, schedule))
+        )
+        alike.setdefault(figures, []).append(schedule)
+    return tuple(_pictures(chapter, tuple(names)) for names in alike.values())
 
 
-def _pictures(chapter: Chapter, schedule: str) -> Pictures:
+def _under(chapter: Chapter, schedule: str) -> list[Row]:
+    return [row for row in chapter.results.rows if row.schedule == schedule]
+
+
+def _pictures(chapter: Chapter, schedules: tuple[str, ...]) -> Pictures:
+    schedule = schedules[-1]
     results, experiment = chapter.results, chapter.experiment
     size = results.largest(schedule)
-    rows = [row for row in results.rows if row.schedule == schedule]
+    rows = _under(chapter, schedule)
     base = results.at(experiment.baseline.name, size, schedule)
     best = results.best_other(schedule)
     found = crossings_of(chapter, schedule)
     top = [row for row in rows if row.size == size]
     return Pictures(
-        schedule=schedule,
+        schedules=schedules,
         size=size,
-        best=", ".join(results.winners(schedule)),
+        best=_best(results.winners(schedule), size),
         best_change=change(best.gas, base.gas) if base and best else "",
         bars=chapter_bars(chapter, schedule),
         curves=chapter_curves(chapter, schedule, found),
@@ -82,6 +94,12 @@ def _pictures(chapter: Chapter, schedule: str) -> Pictures:
         crossings=found,
         gas=_gas_table(chapter, rows),
     )
+
+
+def _best(winners: Sequence[str], size: int) -> str:
+    if len(winners) == 1:
+        return f"{winners[0]} wins at N = {grouped(size)}"
+    return f"{listed(winners)} cost the same at N = {grouped(size)}"
 
 
 def chapter_bars(chapter: Chapter, schedule: str) -> Markup:
@@ -99,7 +117,7 @@ def chapter_bars(chapter: Chapter, schedule: str) -> Markup:
         for variant in experiment.variants
         if (row := results.at(variant.name, size, schedule))
     ]
-    return bars(found, f"{experiment.title}, gas by component at N = {size:,} under {schedule}")
+    return bars(found, f"{experiment.title}, gas by component at N = {size:,}")
 
 
 def crossings_of(chapter: Chapter, schedule: str) -> list[Crossing]:
@@ -130,7 +148,7 @@ def chapter_curves(chapter: Chapter, schedule: str, found: Sequence[Crossing]) -
         )
         for index, variant in enumerate(experiment.variants)
     ]
-    label = f"{experiment.title}, gas against N under {schedule}"
+    label = f"{experiment.title}, gas against N"
     return curves(lines, found, label, experiment.unit)
 
 
@@ -192,7 +210,7 @@ def shared_tables(
 
 def _table(chapter: Chapter, schedule: str, figures: Mapping[str, tuple[str, str]]) -> Table:
     """Columns of nothing but zeros are left out."""
-    rows = _ordered(chapter, [row for row in chapter.results.rows if row.schedule == schedule])
+    rows = _ordered(chapter, _under(chapter, schedule))
     names = [name for name in figures if any(row[name] for row in rows)]
     heads = ["variant", "N", *(figures[name][0] for name in names)]
     cells = [
@@ -317,8 +335,7 @@ class Product:
     """The flows under one schedule."""
 
     schedule: str
-    single: Markup
-    sized: Markup
+    panels: Sequence[tuple[str, str, Markup]]  # name, title, picture
     groups: Sequence[str]
     table: Table
 
@@ -330,28 +347,42 @@ def product_of(book: Book) -> list[Product]:
         flows = [(flow, flow.rows[note.name]) for flow in book.flows if note.name in flow.rows]
         if not flows:
             continue
-        single = [(flow, row) for flow, row in flows if flow.size <= 1]
-        sized = [(flow, row) for flow, row in flows if flow.size > 1]
-        found.append(
-            Product(
-                note.name,
-                _flow_bars(single, note.name),
-                _flow_bars(sized, note.name),
-                groups_used([row for _, row in flows]),
-                _flow_table(flows),
-            )
-        )
+        panels = [
+            (name, title, _flow_bars(part, title, note.name))
+            for name, title, part in _panels(flows)
+            if part
+        ]
+        groups = groups_used([row for _, row in flows])
+        found.append(Product(note.name, panels, groups, _flow_table(flows)))
     return found
 
 
-def _flow_bars(flows: Sequence[tuple[Flow, Row]], schedule: str) -> Markup:
-    if not flows:
-        return Markup("")
+def _panels(
+    flows: Sequence[tuple[Flow, Row]],
+) -> list[tuple[str, str, list[tuple[Flow, Row]]]]:
+    """Flows that fit on one scale, the dearest first; those of several items in their order."""
+    several = {flow.name for flow, _ in flows if flow.size > 1}
+    single: list[tuple[Flow, Row]] = []
+    sized: list[tuple[Flow, Row]] = []
+    created: list[tuple[Flow, Row]] = []
+    for flow, row in flows:
+        part = created if row[Component.CODE_DEPOSIT] else single
+        (sized if flow.name in several else part).append((flow, row))
+    for part in (single, created):
+        part.sort(key=lambda one: -one[1].gas)
+    return [
+        ("product", "One at a time", single),
+        ("product-sized", "By the number of items", sized),
+        ("product-deployment", "Deployment", created),
+    ]
+
+
+def _flow_bars(flows: Sequence[tuple[Flow, Row]], title: str, schedule: str) -> Markup:
     found = [
         Bar(flow.title, f"{each(row.gas, flow.size)} each" if flow.size > 1 else "", row)
         for flow, row in flows
     ]
-    return bars(found, f"Flows of the product, gas by component under {schedule}")
+    return bars(found, f"{title}, gas by component under {schedule}")
 
 
 def _flow_table(flows: Sequence[tuple[Flow, Row]]) -> Table:

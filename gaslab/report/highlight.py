@@ -1,6 +1,8 @@
-"""Solidity with comments, keywords and literals told apart."""
+"""Solidity with comments, keywords and literals told apart; prose with code in it."""
 
 from __future__ import annotations
+
+import re
 
 from markupsafe import Markup, escape
 from pygments.lexers.solidity import SolidityLexer  # type: ignore[import-untyped]
@@ -27,3 +29,12 @@ def solidity(source: str) -> Markup:
         Markup(f'<span class="{name}">{escape(text)}</span>') if name else escape(text)
         for name, text in parts
     )
+
+
+def prose(text: str) -> Markup:
+    """Text in which what stands between backticks is code.
+
+    >>> prose("each `a < b` counts")
+    Markup('each <code>a &lt; b</code> counts')
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

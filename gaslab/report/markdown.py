@@ -146,7 +146,7 @@ def gas_table(chapter: Chapter) -> str:
 
 def components(chapter: Chapter, schedule: str) -> str:
     """Exact gas by group of components."""
-    found = next(one for one in pictures_of(chapter) if one.schedule == schedule)
+    found = next(one for one in pictures_of(chapter) if schedule in one.schedules)
     return grid(found.gas.heads, found.gas.rows)
 
 

@@ -25,7 +25,7 @@ from gaslab.report.figures import (
     shared_tables,
     ways_of,
 )
-from gaslab.report.highlight import solidity
+from gaslab.report.highlight import prose, solidity
 from gaslab.report.slots import slots
 from gaslab.report.slots import words as slot_words
 
@@ -42,6 +42,7 @@ _TEMPLATES.filters |= {
     "grouped": words.grouped,
     "short": words.short,
     "listed": words.listed,
+    "prose": prose,
     "solidity": solidity,
     "slots": slots,
     "slot_words": slot_words,

@@ -171,6 +171,13 @@ def test_a_variant_that_differs_never_wins(tmp_path):
     assert told(found, Kind.NOT_THE_SAME) == ["ring is not the same thing: Keeps a root only."]
 
 
+def test_a_saving_of_what_is_not_the_same_says_so(tmp_path):
+    about = experiment(tmp_path, "plain", "ring", differs={"ring": "Keeps a root only."})
+    assert told(results(about, by_size({1: 100}, {1: 50})), Kind.SAVES) == [
+        "ring (not the same thing) saves 50.0 % of plain at N = 1: 50 gas."
+    ]
+
+
 # --- crossings ------------------------------------------------------------------------------------
 
 
@@ -315,8 +322,11 @@ def test_percent_never_rounds_to_none_or_all(part, whole, text):
 @pytest.mark.parametrize(
     ("found", "base", "text"),
     [
-        (2, 1000, "−99.8 %"),
-        (1, 10_000, "−>99.9 %"),
+        (20, 1000, "−98.0 %"),
+        (1, 10_000, "÷10,000"),
+        (11, 1_000, "−98.9 %"),
+        (10, 1_000, "÷100"),
+        (1_990, 1_000, "+99 %"),
         (9_999, 10_000, "−<0.1 %"),
         (1_001, 1_000, "+0.1 %"),
         (10_000, 1_000, "×10"),
