@@ -6,8 +6,8 @@ pragma solidity 0.8.37;
 /// Claim          A record that nobody needs can be marked, cleared, overwritten or left behind.
 /// Rule           EIP-3529: clearing refunds 4,800 a slot, all refunds at most a fifth of the
 ///                transaction; EIP-2200: a slot that stays non-zero is changed for 2,900.
-/// Pays           Clearing gives state back, and its gas the more there is to clear with other work
-///                in the transaction; the epoch purges everything at the price of one slot.
+/// Pays           Clearing gives state back, and gas if the transaction is dear enough for its
+///                refund; the epoch purges everything at the price of one slot.
 /// Does not pay   Clearing what the next round writes again: it is created anew, at 20,000 a slot.
 /// Readability    A mark or a sentinel is a state of its own that every reader must know.
 interface ITickets {

@@ -12,7 +12,8 @@ import {
 ///                written anyway.
 /// Rule           EIP-2200 and EIP-3529: false, true, false creates and clears a slot, and what
 ///                that refunds is capped at a fifth of the transaction; EIP-1153: 100 to set, 100
-///                to read, nothing to clean up.
+///                to read, nothing to clean up. The draft of EIP-8037 takes no state gas for a slot
+///                that is zero again in the end: there a bool costs little more than 1 and 2.
 /// Pays           Always: the transient lock is as short as the others.
 /// Does not pay   A compiler or a chain before Cancun (then a bit in the hot word).
 /// Readability    The modifier is the same; a bit in the hot word must survive each write of it.

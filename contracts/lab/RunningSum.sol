@@ -6,7 +6,8 @@ pragma solidity 0.8.37;
 /// Claim          A sum that lives for one transaction belongs in transient storage.
 /// Rule           EIP-1153: 100 to write, 100 to read, nothing left behind. A storage slot that
 ///                goes from zero back to zero costs 22,100 and refunds 19,900, but a transaction
-///                gets back a fifth of its gas at most.
+///                gets back a fifth of its gas at most. A slot written before in the transaction
+///                costs 100 to write too: what is saved is saved once, not with each leg.
 /// Pays           Flash accounting, deltas between contracts, callbacks: several calls, one result.
 /// Does not pay   One contract that can loop in memory: that is cheaper still.
 /// Readability    Transient state outlives the call: whoever forgets to settle leaves it to the
