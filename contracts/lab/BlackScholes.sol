@@ -58,7 +58,7 @@ contract BlackScholesBySeries is IBlackScholes {
 
     function _sqrt(int256 x) private pure returns (int256 root) {
         root = x;
-        for (int256 next = x / 2 + 1; next < root; next = (x / next + next) / 2) {
+        for (int256 next = x - x / 2; next < root; next = (x / next + next) / 2) {
             root = next;
         }
     }

@@ -15,7 +15,7 @@ interface IIntegerRoot {
     function roots(uint256[] calldata xs) external pure returns (uint256[] memory results);
 }
 
-/// Uniswap V2's loop: starts at half the number and halves its way down.
+/// The usual loop: starts at half the number and halves its way down.
 contract IntegerRootByHalving is IIntegerRoot {
     function roots(uint256[] calldata xs) external pure returns (uint256[] memory results) {
         results = new uint256[](xs.length);
@@ -26,7 +26,7 @@ contract IntegerRootByHalving is IIntegerRoot {
 
     function _root(uint256 x) private pure returns (uint256 root) {
         root = x;
-        for (uint256 next = x / 2 + 1; next < root; next = (x / next + next) / 2) {
+        for (uint256 next = x - x / 2; next < root; next = (x / next + next) / 2) {
             root = next;
         }
     }

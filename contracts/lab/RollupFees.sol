@@ -15,8 +15,9 @@ struct Trade {
 ///
 /// Claim          Zeros and repetitions compress; what costs is bytes that look random.
 /// Rule           OP Stack (Fjord) charges by the FastLZ size, Arbitrum by the brotli size.
-/// Pays           A dictionary pays on both layers, since it removes what does not compress.
-/// Does not pay   Packing and zipping save the sequencer's compressor what it saves anyhow.
+/// Pays           Accounts stored under an index, always; a dictionary once its accounts recur.
+/// Does not pay   Packing, nearly so much: of what it takes out, compression had taken out most.
+///                Zipping by hand: fewer bytes, and twice the execution.
 /// Readability    A format of one's own, with a decoder, in place of the ABI.
 abstract contract RollupFees {
     mapping(address account => int256) public balanceOf;

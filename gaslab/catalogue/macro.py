@@ -17,7 +17,7 @@ from gaslab.experiment import Experiment, Technique, Variant
 
 ACCOUNTS = 16
 STEADY = 3  # transactions that must agree before one stands for more
-WHOLE = 20  # as many transactions as this are all sent
+WHOLE = 10  # as many transactions as this are all sent
 READ = 40  # fills are read back, as many as every way always sends
 PER_TRANSACTION = {
     "struct": 10,

@@ -183,7 +183,21 @@ def _oracle_median(bench: Bench, n: int) -> None:
         prices[feed] = price
         expected.append(sorted(prices)[n // 2])
     bench.expect("medians", medians, expected)
+    _walk(bench, prices)
     bench.expect("prices", [bench.read("priceOf", feed) for feed in range(n)], prices)
+
+
+def _walk(bench: Bench, prices: list[int]) -> None:
+    """More reports, not measured, so that prices stand in many orders."""
+    random = Random("walk")
+    found: list[int] = []
+    expected: list[int] = []
+    for _ in range(24):
+        feed, price = random.randrange(len(prices)), random.randrange(1 << 28)
+        found += decode(["uint256"], bench.setup("report", feed, price))
+        prices[feed] = price
+        expected.append(sorted(prices)[len(prices) // 2])
+    bench.expect("medians of a walk", found, expected)
 
 
 def _sorting(bench: Bench, n: int) -> None:
