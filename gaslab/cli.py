@@ -165,6 +165,7 @@ def _document(experiment: Experiment, rows: Sequence[Any]) -> str:
 @click.option("--size", type=int, help="N; the largest unless told.")
 @click.option("--variant", default="", help="One variant only.")
 @click.option("--lines", "count", default=15, show_default=True, help="Lines that are shown.")
+@click.option("--legacy", is_flag=True, help="Compile without IR: other code, but exact lines.")
 @click.option("--speedscope", type=click.Path(path_type=Path), help="Write for speedscope.app.")
 @click.option("--collapsed", type=click.Path(path_type=Path), help="Write for flamegraph.pl.")
 def profile(
@@ -173,6 +174,7 @@ def profile(
     size: int | None,
     variant: str,
     count: int,
+    legacy: bool,
     speedscope: Path | None,
     collapsed: Path | None,
 ) -> None:
@@ -184,7 +186,11 @@ def profile(
     if variant and variant not in names:
         raise InputError("--variant", variant, f"one of {', '.join(names)}")
     found = profiles.profile_variants(
-        experiment, chosen[0], size or experiment.sizes[-1], [variant] if variant else names
+        experiment,
+        chosen[0],
+        size or experiment.sizes[-1],
+        [variant] if variant else names,
+        legacy=legacy,
     )
     for one in found:
         click.echo(profiles.as_text(one, count))

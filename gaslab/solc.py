@@ -373,6 +373,25 @@ def _contract(name: str, unit: Unit, sources: dict[int, str], found: dict[str, A
     )
 
 
+def loaded() -> list[Contract]:
+    """Every contract that this process has asked for so far."""
+    return [contract for contracts in _CONTRACTS.values() for contract in contracts.values()]
+
+
+def parsed(contract: Contract) -> dict[str, Any]:
+    """The syntax tree of each of a contract's sources, by name; slow, so keep what you take.
+
+    Raises
+    ------
+    CompileError
+    """
+    request = unit_of(contract.source, contract.settings).request()
+    request["settings"]["stopAfter"] = "parsing"
+    request["settings"]["outputSelection"] = {"*": {"": ["ast"]}}
+    (output,) = run_compiler([request])
+    return {name: source["ast"] for name, source in output["sources"].items()}
+
+
 # --- the compiler ---------------------------------------------------------------------------------
 
 
