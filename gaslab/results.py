@@ -77,6 +77,12 @@ class Results:
         rows.pop(self.experiment.baseline.name, None)
         return min(rows.values(), key=lambda row: row.gas, default=None)
 
+    def best_unlike(self, schedule: str) -> Row | None:
+        """Cheapest variant that does not the same thing."""
+        size = self.largest(schedule)
+        rows = [self.at(one.name, size, schedule) for one in self.others if one.differs]
+        return min((row for row in rows if row), key=lambda row: row.gas, default=None)
+
     @property
     def others(self) -> tuple[Variant, ...]:
         return self.experiment.variants[1:]

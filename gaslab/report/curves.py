@@ -53,6 +53,8 @@ def curves(lines: Sequence[Line], crossings: Sequence[Crossing], label: str, uni
     lines = [line for line in lines if line.points]
     frame = _Frame(lines)
     parts = frame.grid(unit)
+    for start, end in sorted({(crossing.start, crossing.end) for crossing in crossings}):
+        parts.append(_between(frame, start, end))
     parts += [_mark(frame, lines, crossing) for crossing in crossings]
     for line in reversed(lines):  # the baseline lies on top
         parts += _line(frame, line)
@@ -225,8 +227,15 @@ def _names(frame: _Frame, lines: Sequence[Line]) -> list[Markup]:
     return parts
 
 
+def _between(frame: _Frame, start: int, end: int) -> Markup:
+    """Shade from one measured size to the next, where lines cross."""
+    x, y = frame.x(start), HEIGHT - BOTTOM
+    width = across(frame.x(end) - x)
+    return element("rect", x=across(x), y=TOP, width=width, height=y - TOP, class_="between")
+
+
 def _mark(frame: _Frame, lines: Sequence[Line], crossing: Crossing) -> Markup:
-    """Shade the sizes between which two lines cross, and ring the place where the lines do."""
+    """Ring the place where two lines cross."""
     base, other = (
         dict(line.points)
         for line in (lines[0], next(line for line in lines if line.name == crossing.name))
@@ -242,19 +251,10 @@ def _mark(frame: _Frame, lines: Sequence[Line], crossing: Crossing) -> Markup:
         f"{crossing.name} crosses {lines[0].name} between N = {grouped(crossing.start)} "
         f"and N = {grouped(crossing.end)}"
     )
-    start, end = frame.x(crossing.start), frame.x(crossing.end)
     x, y = frame.x(n), frame.y(gas)
     return element(
         "g",
         tip(told),
-        element(
-            "rect",
-            x=across(start),
-            y=TOP,
-            width=across(end - start),
-            height=HEIGHT - BOTTOM - TOP,
-            class_="between",
-        ),
         element(
             "line", x1=across(x), x2=across(x), y1=y, y2=HEIGHT - BOTTOM, class_="crossing-drop"
         ),

@@ -12,7 +12,9 @@ from gaslab.report.bars import Bar, bars, groups_of, groups_used
 from gaslab.report.book import Book, Chapter, Flow
 from gaslab.report.curves import Crossing, Line, curves
 from gaslab.report.definitions import CHARGED
+from gaslab.results import Results
 from gaslab.snapshot import Row
+from gaslab.verdicts import Kind
 from gaslab.words import change, each, grouped, listed
 
 
@@ -80,13 +82,13 @@ def _pictures(chapter: Chapter, schedules: tuple[str, ...]) -> Pictures:
     size = results.largest(schedule)
     rows = _under(chapter, schedule)
     base = results.at(experiment.baseline.name, size, schedule)
-    best = results.best_other(schedule)
+    best = results.best_other(schedule) or results.best_unlike(schedule)
     found = crossings_of(chapter, schedule)
     top = [row for row in rows if row.size == size]
     return Pictures(
         schedules=schedules,
         size=size,
-        best=_best(results.winners(schedule), size),
+        best=_best(results, schedule),
         best_change=change(best.gas, base.gas) if base and best else "",
         bars=chapter_bars(chapter, schedule),
         curves=chapter_curves(chapter, schedule, found),
@@ -96,10 +98,14 @@ def _pictures(chapter: Chapter, schedules: tuple[str, ...]) -> Pictures:
     )
 
 
-def _best(winners: Sequence[str], size: int) -> str:
+def _best(results: Results, schedule: str) -> str:
+    winners, size = results.winners(schedule), grouped(results.largest(schedule))
+    unlike = results.best_unlike(schedule)
+    if results.best_other(schedule) is None and unlike:
+        return f"{unlike.variant}, not the same thing, at N = {size}"
     if len(winners) == 1:
-        return f"{winners[0]} wins at N = {grouped(size)}"
-    return f"{listed(winners)} cost the same at N = {grouped(size)}"
+        return f"{winners[0]} wins at N = {size}"
+    return f"{listed(winners)} cost the same at N = {size}"
 
 
 def chapter_bars(chapter: Chapter, schedule: str) -> Markup:
@@ -242,6 +248,7 @@ class HeatCell:
     winner: str
     changed: bool
     masked: bool
+    unlike: bool  # no variant does the same thing: the cheapest of those that do not
     told: str
 
 
@@ -280,26 +287,23 @@ def _changed(chapter: Chapter) -> set[str]:
 def _heat_cell(chapter: Chapter, schedule: str, changed: bool) -> HeatCell | None:
     results = chapter.results
     base = results.at(chapter.experiment.baseline.name, results.largest(schedule), schedule)
-    best = results.best_other(schedule)
+    alike = results.best_other(schedule)
+    best = alike or results.best_unlike(schedule)
     if base is None or best is None:
         return None
-    saving = base.gas - best.gas
-    winner = chapter.experiment.baseline.name if saving <= 0 else best.variant
-    masked = any(
-        one.kind == "masked-by-floor" and schedule in one.schedules for one in chapter.verdicts
-    )
-    told = (
-        f"{best.variant}: {grouped(best.gas)} gas against {grouped(base.gas)} of {base.variant} "
-        f"at N = {grouped(base.size)}"
-    )
+    winners = results.winners(schedule)
+    usual = [name for name in results.winners(results.focus) if name in winners]
+    masked = any(one.kind is Kind.MASKED and schedule in one.schedules for one in chapter.verdicts)
     return HeatCell(
         schedule,
-        shade(saving, base.gas),
+        shade(base.gas - best.gas, base.gas) if alike else "unlike",
         change(best.gas, base.gas),
-        winner,
+        (usual or winners)[0] if alike else best.variant,
         changed,
         masked,
-        told,
+        alike is None,
+        f"{best.variant}: {grouped(best.gas)} gas against {grouped(base.gas)} of {base.variant} "
+        f"at N = {grouped(base.size)}",
     )
 
 

@@ -26,7 +26,7 @@ def text(book: Book) -> str:
 _LEGEND = (
     "Gas of the cheapest variant that does the same thing, against the baseline, at the largest N. "
     "**Bold** where another variant wins than usual; *floor* where the calldata floor takes half "
-    "of the saving or more."
+    "of the saving or more; † where the variant is not the same thing."
 )
 
 
@@ -82,7 +82,7 @@ def headline(book: Book, base: str = "") -> str:
         chapter, usual = row.chapter, row.chapter.results.winners(row.chapter.results.focus)
         cells = []
         for cell in row.cells:
-            told = cell.text if cell else "–"
+            told = cell.text + (" †" if cell.unlike else "") if cell else "–"
             if cell and cell.changed:
                 told = f"**{told}** {cell.winner}"
             cells.append(told + (" *floor*" if cell and cell.masked else ""))
