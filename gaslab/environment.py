@@ -19,7 +19,15 @@ from sha3 import keccak_256
 
 from gaslab.errors import InputError, Reverted, TransactionRefused
 from gaslab.evm import lab_state
-from gaslab.evm.envelope import ACCOUNTS, AccessList, Authorization, Envelope, decode, key_of
+from gaslab.evm.envelope import (
+    ACCOUNTS,
+    AccessList,
+    Authorization,
+    Envelope,
+    authorize,
+    decode,
+    key_of,
+)
 from gaslab.evm.world import Account, World
 from gaslab.measurement import Log, Measurement
 from gaslab.schedule import Schedule
@@ -27,7 +35,7 @@ from gaslab.schedule import Schedule
 if TYPE_CHECKING:
     from gaslab.solc import Contract
 
-__all__ = ["Authorization", "Block", "Deployed", "Environment", "Sent", "key_of"]
+__all__ = ["Authorization", "Block", "Deployed", "Environment", "Sent", "authorize", "key_of"]
 
 GENESIS_TIME = 1_800_000_000  # 2027-01-15 08:00 UTC
 SECONDS_PER_BLOCK = 12

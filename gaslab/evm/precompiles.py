@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+from ckzg import load_trusted_setup, verify_kzg_proof
 from eth import precompiles
 from eth.exceptions import VMError
 from eth.precompiles.bls12_381 import (
@@ -17,7 +19,8 @@ from eth.precompiles.bls12_381 import (
     bls12_pairing_check,
 )
 from eth.precompiles.bls12_381.constants import G1_MSM_DISCOUNTS, G2_MSM_DISCOUNTS
-from eth.precompiles.point_evaluation import point_evaluation_precompile
+from eth.precompiles.point_evaluation import TRUSTED_SETUP_PATH, kzg_to_versioned_hash
+from eth.vm.forks.cancun.constants import BLS_MODULUS, FIELD_ELEMENTS_PER_BLOB
 
 from gaslab.evm.p256 import verify
 from gaslab.schedule import Schedule
@@ -58,7 +61,7 @@ def precompiles_of(schedule: Schedule) -> dict[bytes, tuple[Price, Run]]:
         0x07: ("ecmul", flat("ecmul"), precompiles.ecmul),
         0x08: ("ecpairing", pairs("ecpairing", 192), precompiles.ecpairing),
         0x09: ("blake2f_round", _rounds(schedule), precompiles.blake2b_fcompress),
-        0x0A: ("point_evaluation", flat("point_evaluation"), point_evaluation_precompile),
+        0x0A: ("point_evaluation", flat("point_evaluation"), _point_evaluation),
         0x0B: ("bls_g1_add", flat("bls_g1_add"), bls12_g1_add),
         0x0C: ("bls_g1_mul", _sum_of_products(schedule, 1), bls12_g1_msm),
         0x0D: ("bls_g2_add", flat("bls_g2_add"), bls12_g2_add),
@@ -148,6 +151,31 @@ def _sum_of_products(schedule: Schedule, group: int) -> Price:
         return int(pairs * gas * discount // 1000)
 
     return price
+
+
+@lru_cache(maxsize=1)
+def _setup() -> Any:
+    """The trusted setup; py-evm's own precompile reads it anew, for seconds, at every call."""
+    return load_trusted_setup(TRUSTED_SETUP_PATH, 0)
+
+
+def _point_evaluation(frame: Any) -> None:
+    """EIP-4844: that a blob's polynomial has a value at a point."""
+    data = frame.data
+    if len(data) != 192:
+        raise VMError(f"{len(data)} bytes, not 192")
+    versioned, z, y, commitment, proof = (
+        data[i:j] for i, j in ((0, 32), (32, 64), (64, 96), (96, 144), (144, 192))
+    )
+    if kzg_to_versioned_hash(commitment) != versioned:
+        raise VMError("the hash is another commitment's")
+    try:
+        proven = verify_kzg_proof(commitment, z, y, proof, _setup())
+    except RuntimeError as error:
+        raise VMError(str(error)) from error
+    if not proven:
+        raise VMError("the proof does not hold")
+    frame.output = FIELD_ELEMENTS_PER_BLOB.to_bytes(32, "big") + BLS_MODULUS.to_bytes(32, "big")
 
 
 def _p256verify(frame: Any) -> None:
