@@ -2,6 +2,7 @@
 
 Each scenario is a small world, a handful of contracts that call each other, and `SENDERS`
 transactions of as many senders: so that one which is refused does not keep the next from running.
+The last stands on an edge (`gaslab.crosscheck.edges`).
 A scenario depends on its fork's name and its seed, never on a price, so the same transactions run
 under a schedule with one price changed.
 """
@@ -17,7 +18,8 @@ import rlp
 from eth_keys.datatypes import PrivateKey
 from sha3 import keccak_256
 
-from gaslab.crosscheck.inputs import BY_FORK, POINT_EVALUATION
+from gaslab.crosscheck.edges import Edge, edges
+from gaslab.crosscheck.inputs import BY_FORK, POINT_EVALUATION, precompile_input
 from gaslab.crosscheck.programs import (
     SLOTS,
     Program,
@@ -76,6 +78,7 @@ def _number(value: bytes) -> int:
 
 
 CONTRACT = tuple(address("contract", i) for i in range(CONTRACTS + 1))  # the last: uniform bytes
+EDGE = address("edge", 0)
 ABSENT = tuple(address("absent", i) for i in range(3))
 DELEGATED = address("delegated", 0)  # its code points at the first contract
 
@@ -127,10 +130,15 @@ def scenario(fork: str, seed: int, without: frozenset[str] = frozenset()) -> Sce
         What must not occur (see `CANNOT`).
     """
     world = _World(Random(f"{fork} {seed}"), fork, without)
+    edge = _edge(fork, seed, without)
     alloc = _genesis(world)
+    if edge.code:
+        alloc[EDGE] = Genesis(0, 1, edge.code, dict.fromkeys(range(edge.slots), 1))
+    raws = [_transaction(world, i) for i in range(SENDERS - 1)]
+    raws.append(_edge_transaction(edge))
     sent = tuple(
         Sent(
-            raw=_transaction(world, i),
+            raw=raw,
             number=i + 1,
             timestamp=START + 12 * i,
             coinbase=COINBASE,
@@ -139,14 +147,14 @@ def scenario(fork: str, seed: int, without: frozenset[str] = frozenset()) -> Sce
             gas_limit=BLOCK_GAS[fork],
             label=f"seed {seed}, transaction {i}",
         )
-        for i in range(SENDERS)
+        for i, raw in enumerate(raws)
     )
     name = f"random {fork} {seed}"
     return Scenario(name, fork, CHAIN_ID, alloc, sent, frozenset(_watched()))
 
 
 def _watched() -> list[Slot]:
-    holders = (*CONTRACT, DELEGATED, *(address("authority", i) for i in range(AUTHORITIES)))
+    holders = (*CONTRACT, EDGE, DELEGATED, *(address("authority", i) for i in range(AUTHORITIES)))
     return [(holder, slot) for holder in holders for slot in range(SLOTS)]
 
 
@@ -176,6 +184,29 @@ def _genesis(world: _World) -> dict[bytes, Genesis]:
 
 def _storage(rng: Random) -> dict[int, int]:
     return {slot: rng.randrange(1, 4) for slot in range(SLOTS) if rng.random() < 0.5}
+
+
+# --- edges ------------------------------------------------------------------------------------
+
+
+def _edge(fork: str, seed: int, without: frozenset[str]) -> Edge:
+    """The edge whose turn it is."""
+    allowed = [
+        edge
+        for edge in edges(fork)
+        if not (edge.blobs and BLOBS in without)
+        and not (edge.to == POINT_EVALUATION and POINT in without)
+    ]
+    return allowed[seed % len(allowed)]
+
+
+def _edge_transaction(edge: Edge) -> bytes:
+    to = EDGE if edge.code else b"" if edge.to is None else edge.to.to_bytes(20, "big")
+    fields: list[Any] = [CHAIN_ID, 0, 0, BASE_FEE + 3, edge.gas, to, 0, edge.data, []]
+    if not edge.blobs:
+        return _signed(SENDERS - 1, 2, fields)
+    hashes = [b"\x01" + bytes([i]) * 31 for i in range(edge.blobs)]
+    return _signed(SENDERS - 1, 3, [*fields, 1, hashes])
 
 
 # --- transactions -----------------------------------------------------------------------------
@@ -224,8 +255,6 @@ def _target(world: _World, *, creates: bool) -> tuple[bytes, bytes]:
 
 
 def _wanted_precompile(world: _World) -> tuple[bytes, bytes]:
-    from gaslab.crosscheck.inputs import precompile_input
-
     numbers = set(world.precompiles)
     if POINT not in world.without and world.rng.random() < 0.05:
         numbers = {POINT_EVALUATION}
