@@ -266,8 +266,9 @@ def _measured(schedules: Sequence[str]) -> list[Any]:
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--markdown", is_flag=True, help="As for a pull request.")
-def diff(before: Path, after: Path, markdown: bool) -> None:
-    """Compare two snapshots; exit code 1 if a case got worse."""
+@click.option("--fail-on-worse", is_flag=True, help="Exit with 1 if a case got worse.")
+def diff(before: Path, after: Path, markdown: bool, fail_on_worse: bool) -> None:
+    """Compare two snapshots: what was added, removed, got worse or better, and where."""
     from gaslab import diff as differences
     from gaslab import snapshot
 
@@ -277,7 +278,8 @@ def diff(before: Path, after: Path, markdown: bool) -> None:
     found = differences.compare(snapshot.read(before), snapshot.read(after))
     show = differences.as_markdown if markdown else differences.as_text
     click.echo(show(found).rstrip("\n"))
-    sys.exit(int(found.is_worse))
+    if fail_on_worse and found.is_worse:
+        sys.exit(1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
