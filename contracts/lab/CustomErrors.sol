@@ -7,11 +7,13 @@ pragma solidity 0.8.37;
 // Claim        Custom errors cost less than revert strings, and tell more.
 // Rule         A string is a selector, an offset, a length and padded text: code that is deployed
 //              at 200 gas a byte and runs only when it fails. A custom error is a selector and its
-//              arguments. A guard that holds is a comparison and a jump; but `require` is a call of
-//              a function, so that the arguments of its error are evaluated before it, always.
+//              arguments. A guard that holds is a comparison and a jump; but `require` is a
+//              function: the arguments of its error are evaluated before it, always (a read of
+//              storage, too), and it is truly called where an error that is used twice keeps it
+//              from being inlined.
 // Pays         At deployment. In calls that fail, for errors with few arguments.
 // Does not     In a call that succeeds: there is nothing to save, and `require` with an error's
-//              arguments even costs more there than with a string. `if` and `revert` do not.
+//              arguments can cost more there than with a string. `if` and `revert` do not.
 // Readability  A gain: an error has a name, typed arguments and a place in the ABI. The bare revert
 //              is the cheapest by little and leaves the user with nothing.
 
@@ -59,7 +61,7 @@ contract LongStrings is Guard {
         view
         returns (uint256)
     {
-        require(block.timestamp <= deadline, "the deadline of the order is before the block's time");
+        require(block.timestamp <= deadline, "the deadline of the order is before the block");
         require(price != 0, "the price of the order is zero, the least allowed is one tick");
         require(price < 1 << 64, "the price of the order is higher than 64 bits can hold");
         require(quantity < 1 << 64, "the quantity of the order is higher than 64 bits can hold");

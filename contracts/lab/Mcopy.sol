@@ -6,9 +6,9 @@ import {Broadcaster, RECIPIENTS} from "./EncodePacked.sol";
 // A payload of n words goes to 32 recipients, each with a header of its own: header and payload are
 // put together in memory and hashed. The chain of the hashes is answered.
 //
-// Claim        MCOPY moves memory for a tenth of what a loop costs.
+// Claim        MCOPY moves memory for a small part of what a loop costs.
 // Rule         EIP-5656: MCOPY costs 3 and 3 a word. The identity precompile costs 15 and 3 a word,
-//              and a call to a warm address, 100. A loop spends about 40 a word. CALLDATACOPY costs
+//              and a call to a warm address, 100. A loop spends some 60 a word. CALLDATACOPY costs
 //              what MCOPY does and needs no first copy.
 // Pays         Always; from a single word on against the precompile.
 // Does not     A payload that still lies in calldata should be copied from there.

@@ -6,8 +6,9 @@ pragma solidity 0.8.37;
 // Claim        A stream should be worked off in pieces: memory is paid for by its highest word.
 // Rule         3 w + w^2 / 512 for w words, for each call frame apart. A frame's memory is gone
 //              when it returns, so a call is the one way of giving memory back.
-// Pays         Beyond about 20 KB, where the square overtakes the line. One transaction of 2^24 gas
-//              can hold less than 3 MB, whatever it does with it.
+// Pays         From a few dozen kilobytes on: at 24 KB the next word costs twice what the first
+//              did, at 48 KB the square is as much as the line. One transaction of 2^24 gas can
+//              hold less than 3 MB, whatever it does with it.
 // Does not     For a few kilobytes. A frame for each page is for pages that cannot be reused: it
 //              pays a call where a second use of the same page pays nothing.
 // Readability  A page that is reused is little harder to read; a frame needs a function of its own.

@@ -147,7 +147,7 @@ EXPERIMENTS = (
         drive=_drive_pages,
         claim="A stream is worked off in pieces, since memory is paid for by its highest word.",
         rule="3 w + w^2 / 512 for w words, for each call frame apart.",
-        pays="From some twenty kilobytes on. A transaction of 2^24 gas cannot hold three "
+        pays="From a few dozen kilobytes on. A transaction of 2^24 gas cannot hold three "
         "megabytes, whatever it does with them.",
         does_not_pay="For a few kilobytes. A frame for each page is for pages that cannot be "
         "reused: it pays a call where a second use of the same page pays nothing.",
@@ -268,7 +268,7 @@ EXPERIMENTS = (
         sizes=(1, 8, 64),
         unit="word of payload",
         drive=_drive_broadcast,
-        claim="MCOPY moves memory for a tenth of what a loop costs.",
+        claim="MCOPY moves memory for a small part of what a loop costs.",
         rule="EIP-5656: 3 and 3 a word. The identity precompile costs 15 and 3 a word, and a call "
         "to a warm address. CALLDATACOPY costs what MCOPY does and needs no first copy.",
         pays="Against a loop, from a single word on; against the precompile, always.",

@@ -77,6 +77,16 @@ def _drive_passing(bench: Bench, n: int) -> None:
     _probe(bench, n, good=True)
 
 
+def _drive_desk(bench: Bench, n: int) -> None:
+    bench.deploy()
+    sums = [bench.measure("place", 100 + i).output for i in range(n)]
+    bench.observe("sums", sums)
+    try:
+        bench.read("place", 1001)
+    except Reverted as error:
+        bench.observe("refusal", error.reason)
+
+
 # --- the experiments ------------------------------------------------------------------------------
 
 _SAID = "what a caller is told when it fails: these tell less, or more, or in another form"
@@ -143,12 +153,37 @@ EXPERIMENTS = (
         unit="passing call",
         drive=_drive_passing,
         claim="Custom errors make every call cheaper, it is often said.",
-        rule="A guard that holds is a comparison and a jump. But `require` is a call of a "
-        "function: the arguments of its error are evaluated before it, whether it holds or not.",
+        rule="A guard that holds is a comparison and a jump. But `require` is a function: the "
+        "arguments of its error are evaluated before it, whether it holds or not (a read of "
+        "storage, too), and it is truly called where an error used twice keeps it from being "
+        "inlined.",
         pays="At deployment only: code that never runs costs 200 gas a byte, once.",
-        does_not_pay="In the call. With arguments it costs more than a string, guard by guard; "
-        "`if` and `revert` do not.",
+        does_not_pay="In the call. With arguments `require` can cost more than with a string, "
+        "guard by guard; `if` and `revert` do not.",
         readability="As of calls that fail.",
+    ),
+    Experiment(
+        id="error-arguments",
+        title="What an error tells",
+        techniques=(Technique.OPCODES,),
+        question="Who pays for an error's arguments, if they are read from storage?",
+        source=LAB / "ErrorArguments.sol",
+        variants=(
+            Variant(
+                "require", "ByRequire", "`require` with the error: its argument is read first."
+            ),
+            Variant("if", "ByIf", "`if` and `revert`: the argument is read when it fails."),
+        ),
+        sizes=(1, 8),
+        unit="order taken",
+        drive=_drive_desk,
+        claim="What an error tells costs only the caller who sees it.",
+        rule="`require` is a function: its error's arguments are evaluated before it, whether it "
+        "holds or not. EIP-2929: the first SLOAD of a slot costs 2,100.",
+        pays="For arguments that must be read from storage, or worked out, and are needed for "
+        "nothing else.",
+        does_not_pay="For arguments that are locals or constants, or that the guard itself reads.",
+        readability="`require` states what must hold, `if` what must not.",
     ),
     Experiment(
         id="clz",

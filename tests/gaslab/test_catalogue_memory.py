@@ -123,7 +123,7 @@ def test_scratch_hash_without_calldata_saves_under_the_floor_too():
     assert gas["scratch"] < gas["buffer"] < gas["encode"]
 
 
-def test_dictionary_pays_from_the_second_fills_on():
+def test_dictionary_of_many_fills_pays_and_of_one_does_not():
     single, many = _gas("dictionary", 1, "prague"), _gas("dictionary", 16, "prague")
     assert single["records"] < single["dictionary"]
     assert many["delta-words"] < many["words"] < many["records"] < many["abi"]
@@ -151,6 +151,11 @@ def test_custom_errors_with_arguments_by_require_cost_more_where_nothing_fails()
     gas = _gas("custom-errors-passing", 8, "prague")
     assert gas["strings"] == gas["long-strings"]
     assert gas["errors"] > gas["strings"] > gas["errors-by-if"]
+
+
+def test_error_arguments_from_storage_are_paid_for_where_nothing_fails():
+    gas = _gas("error-arguments", 8, "prague")
+    assert gas["require"] - gas["if"] >= 8 * 2100
 
 
 def test_length_cache_saves_in_legacy_code_alone():
