@@ -1,4 +1,4 @@
-"""The storage and state experiments: alike, for the stated reason, and seen to differ if they do."""
+"""The storage and state experiments: alike, for the reason stated, and seen to differ if so."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from gaslab.catalogue.state import (
     TRANSIENT_CACHE,
 )
 from gaslab.catalogue.state import EXPERIMENTS as STATE
-from gaslab.catalogue.storage import OFF_HEAP, RING_BUFFER, SLOT_ALIGNMENT
+from gaslab.catalogue.storage import OFF_HEAP, RING_BUFFER, SLOT_ALIGNMENT, SWAP_AND_POP
 from gaslab.components import Component
 from gaslab.errors import InputError, NotEquivalent
 from gaslab.experiment import Experiment
@@ -90,6 +90,20 @@ FAULTS = {
         "_slots[handle] & OrderWord.LIVE != 0",
         "_slots[handle] & OrderWord.LIVE != 1",
         "order-pool/pool: cancelled twice",
+    ),
+    "the last order of a packed list is left behind": (
+        SWAP_AND_POP,
+        20,
+        "_words[last / 8] = tail & ~(_MASK << lastShift);",
+        "_words[last / 8] = tail;",
+        "swap-and-pop/packed: walked",
+    ),
+    "a rolling hash forgets": (
+        BLOAT,
+        1,
+        "abi.encode(hash, orders[i])",
+        "abi.encode(orders[i])",
+        "bloat/rolling-hash: order shown",
     ),
     "a lock does not lock": (
         REENTRANCY_LOCK,
@@ -169,6 +183,8 @@ def test_pool_prepared_creates_and_clears_nothing():
     assert part(cases["pool"], Component.SSTORE_CLEAR) == 0
     assert cases["pool"].figures["state_bytes_grown"] == 0
     assert part(cases["fresh-slots"], Component.SSTORE_CREATE) == 8 * 20_000
+    # Orders, and the count of free ids, which had come down to zero.
+    assert part(cases["reused-ids"], Component.SSTORE_CREATE) == 9 * 20_000
 
 
 def test_balance_off_by_one_never_creates_its_slot():
