@@ -38,7 +38,7 @@ _BATCH = 8  # inputs of one run of npm's compiler, whose memory only grows
 _PROJECT = ("foundry.toml", "remappings.txt", "node_modules", "package.json", ".git")
 _IMPORT = re.compile(
     r"""//[^\n]*|/\*.*?\*/                      # what stands in a comment is none
-      | \bimport\b[^;"']*(["'])(?P<path>[^"'\n]+)\1
+      | \bimport\b(?:[^;"'/]|//[^\n]*|/\*.*?\*/)*(["'])(?P<path>[^"'\n]+)\1
       | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'""",
     re.DOTALL | re.VERBOSE,
 )
