@@ -139,7 +139,7 @@ def _measure(
 def _compare(console: Console, rows: "Sequence[Row]") -> bool:
     """Say how the rows differ from the committed ones; whether any is worse."""
     from gaslab import snapshot
-    from gaslab.diff import TITLES, compare
+    from gaslab.diff import TITLES, cases, compare
 
     kinds = {(row.experiment, row.schedule) for row in rows}
     committed = {
@@ -154,13 +154,13 @@ def _compare(console: Console, rows: "Sequence[Row]") -> bool:
     for verdict, title in TITLES.items():
         changes = found.of(verdict)
         if changes:
-            console.print(f"[bold]{title}[/]: {len(changes):,} cases")
+            console.print(f"[bold]{title}[/]: {cases(len(changes))}")
             for change in changes[:CHANGES]:
                 before, after = change.before.gas, change.after.gas
                 console.print(f"  {change.key}  {before:,} -> {after:,} ({change.gas:+,})")
     for title, some in (("not committed", found.added), ("not measured", found.removed)):
         if some:
-            console.print(f"[bold]{title}[/]: {len(some):,} cases")
+            console.print(f"[bold]{title}[/]: {cases(len(some))}")
     console.print("If this is meant: make gas-update")
     return found.is_worse
 

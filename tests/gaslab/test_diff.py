@@ -1,9 +1,13 @@
 """Differences of snapshots, on made-up rows."""
 
 import random
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from gaslab import snapshot
+from gaslab.cli import main
 from gaslab.components import Component
 from gaslab.diff import (
     Verdict,
@@ -188,3 +192,40 @@ def test_percent_of_nothing_is_empty_and_of_little_has_more_digits() -> None:
     assert percent(1000, 1000) == "+0.0 %"
     assert percent(100_000, 100_020) == "+0.020 %"
     assert percent(200, 100) == "-50.0 %"
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    """A snapshot, and one in which a case is worse."""
+    paths = [tmp_path / name for name in ("before.snap", "after.snap")]
+    for path, gas in zip(paths, (100, 110), strict=True):
+        snapshot.write(path, [row("a", stack=gas)])
+    return str(paths[0]), str(paths[1])
+
+
+@pytest.mark.parametrize(
+    ("flags", "turned", "code"),
+    [
+        ((), False, 0),
+        (("--fail-on-worse",), False, 1),
+        (("--fail-on-worse", "--markdown"), False, 1),
+        (("--fail-on-worse",), True, 0),
+    ],
+)
+def test_command_fails_on_worse_only_if_asked(
+    files: tuple[str, str], flags: tuple[str, ...], turned: bool, code: int
+) -> None:
+    arguments = [*reversed(files)] if turned else [*files]
+    result = CliRunner().invoke(main, ["diff", *arguments, *flags])
+    assert result.exit_code == code
+    assert "ring-buffer/a/n=1/prague" in result.output
+    assert ("<details" in result.output) == ("--markdown" in flags)
+
+
+def test_command_names_a_file_that_is_not_there(files: tuple[str, str]) -> None:
+    result = CliRunner().invoke(main, ["diff", files[0], files[0] + "s"])
+    assert result.exit_code == 1
+    assert "AFTER" in result.output
