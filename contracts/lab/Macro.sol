@@ -98,8 +98,8 @@ contract FillsHashed {
     }
 }
 
-/// A slot for each account: what its fills come to. Accounts are numbered from 1; a transaction says
-/// how many there are.
+/// A slot for each account: what its fills come to. Accounts are numbered from 1; a transaction
+/// says how many there are.
 contract FillsNetted {
     struct Account {
         int128 cash;

@@ -17,6 +17,8 @@ struct Payment {
     uint256 amount;
 }
 
+error TransferRefused(address payer, address payee, uint256 amount);
+
 contract SettlementToken is ERC20 {
     constructor(address[] memory holders, uint256 amount) ERC20("Token", "TKN") {
         for (uint256 i; i < holders.length; ++i) {
@@ -28,8 +30,6 @@ contract SettlementToken is ERC20 {
 /// A transfer of tokens for each payment.
 contract SettlementByTransfers {
     ERC20 public immutable token;
-
-    error TransferRefused(address payer, address payee, uint256 amount);
 
     constructor(ERC20 token_) {
         token = token_;
@@ -60,7 +60,8 @@ abstract contract SettlementInside {
 
     function deposit(uint256 amount) external {
         balanceOf[msg.sender] += amount;
-        require(token.transferFrom(msg.sender, address(this), amount));
+        bool moved = token.transferFrom(msg.sender, address(this), amount);
+        require(moved, TransferRefused(msg.sender, address(this), amount));
     }
 
     function _take(address trader, uint256 amount) internal {

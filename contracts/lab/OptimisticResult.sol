@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// A position in 32 bytes as it is settled.
+/// What a position's result follows from.
 struct Entry {
     int64 lots;
     uint64 opened; // price
@@ -22,6 +22,7 @@ error InputMismatch(bytes32 found, bytes32 expected);
 error NotFalse(int256 profit);
 error NoProposal();
 error AlreadySettled();
+error AlreadyProposed(uint256 proposedAt);
 
 library Profit {
     function profit(Entry[] calldata entries, uint256 price) internal pure returns (int256 sum) {
@@ -56,7 +57,7 @@ contract ResultOptimistic {
     uint40 private _proposedAt;
 
     function propose(bytes32 inputs, int128 profit) external {
-        require(_proposedAt == 0, AlreadySettled());
+        require(_proposedAt == 0, AlreadyProposed(_proposedAt));
         _inputs = inputs;
         _proposed = profit;
         _proposedAt = uint40(block.timestamp);

@@ -56,7 +56,7 @@ contract OrderEntryBatch is OrderEntry {
     }
 }
 
-/// A word for each order: id:64 | price:64 | lots:64. The count is written once.
+/// A word for each order: id:64 | price:64 | lots:64.
 contract OrderEntryPacked is OrderEntry {
     function enterWords(uint256[] calldata words) external {
         for (uint256 i; i < words.length; ++i) {

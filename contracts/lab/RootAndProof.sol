@@ -16,7 +16,6 @@ event Claimed(address indexed account, uint256 amount);
 error NothingDue(address account);
 error RootMismatch(bytes32 found, bytes32 expected);
 error AlreadyClaimed(uint256 index);
-error NotCommitted();
 
 /// Every amount in storage.
 contract DueInStorage {

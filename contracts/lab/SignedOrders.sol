@@ -78,6 +78,8 @@ contract SignedEachCompact is SignedOrders {
 
 /// One signature over a root; each order brings its way to it, and can come alone.
 contract SignedRoot is SignedOrders {
+    error NotUnderRoot(uint256 order);
+
     function fill(
         Order[] calldata orders,
         bytes32[][] calldata proofs,
@@ -92,8 +94,6 @@ contract SignedRoot is SignedOrders {
             _fill(trader, orders[i]);
         }
     }
-
-    error NotUnderRoot(uint256 order);
 }
 
 /// One signature over all orders, which must come together.

@@ -328,7 +328,7 @@ SORTING = Experiment(
     ),
     title="Sorting in memory",
     techniques=(Technique.OPCODES, Technique.OFF_CHAIN),
-    sizes=(4, 8, 16, 64),
+    sizes=(2, 4, 8, 16, 32, 64),
     unit="value",
     question="Which sort is cheapest for how many values, and must the chain sort at all?",
     **words_of(LAB / "Sorting.sol"),
