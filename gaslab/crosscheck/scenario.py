@@ -14,6 +14,9 @@ from typing import Any
 from gaslab.measurement import Log, Slot
 
 
+BLOB = 3  # a transaction's type
+
+
 @dataclass(frozen=True)
 class Genesis:
     """An account before the first transaction."""
@@ -118,6 +121,11 @@ class Scenario:
     transactions: tuple[Sent, ...]
     watch: frozenset[Slot] = frozenset()
 
+    @property
+    def has_blobs(self) -> bool:
+        """Whether a transaction carries blobs, which are not part of its bytes here."""
+        return any(sent.raw[0] == BLOB for sent in self.transactions)
+
     def to_json(self) -> dict[str, Any]:
         """What an engine's process reads."""
         watch: dict[str, list[str]] = {}
@@ -130,6 +138,35 @@ class Scenario:
             "transactions": [_block(sent) for sent in self.transactions],
             "watch": watch,
         }
+
+
+def scenario_from_json(name: str, found: Mapping[str, Any]) -> Scenario:
+    """What `Scenario.to_json` wrote; labels are not part of it."""
+    return Scenario(
+        name,
+        found["fork"],
+        found["chain_id"],
+        {
+            bytes.fromhex(address[2:]): Genesis(
+                int(one["balance"], 16),
+                one["nonce"],
+                bytes.fromhex(one["code"][2:]),
+                {int(slot, 16): int(value, 16) for slot, value in one["storage"].items()},
+            )
+            for address, one in found["alloc"].items()
+        },
+        tuple(
+            Sent(
+                **{**one, **{name: bytes.fromhex(one[name][2:]) for name in _BYTES}},
+            )
+            for one in found["transactions"]
+        ),
+        frozenset(
+            (bytes.fromhex(address[2:]), int(slot, 16))
+            for address, slots in found["watch"].items()
+            for slot in slots
+        ),
+    )
 
 
 def answer_from_json(found: Mapping[str, Any]) -> Answer:
@@ -156,6 +193,9 @@ def logs_digest(logs: Iterable[Log]) -> str:
         for log in logs
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+_BYTES = ("raw", "coinbase", "prevrandao")
 
 
 def _hex(value: bytes) -> str:

@@ -25,7 +25,7 @@ ENGINE = {
     "osaka": "eels",
     "amsterdam-draft": "ethereumjs",
 }
-SCENARIOS = 150
+SCENARIOS = 130
 LETTERS = {"ok": "o", "failed": "f", "refused": "r"}
 
 

@@ -1,0 +1,89 @@
+"""Who agreed with the lab on how many transactions: a small table that is committed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from gaslab.schedule import NAMES
+
+HERE = Path(__file__).parent
+SNAPSHOT = HERE.parents[1] / "tests" / "gas" / "gaslab.snap"
+SOURCES = ("catalogue", "product", "random")
+
+
+@dataclass
+class Agreement:
+    """One engine under one schedule.
+
+    Attributes
+    ----------
+    engine, version, schedule : str
+    compared : Counter of str
+        Transactions, by where they come from (`SOURCES`).
+    refused : int
+        Of them, those that the engine would take into no block, and the lab neither.
+    left_out : int
+        Transactions that the engine could not be asked.
+    disagreeing : int
+    """
+
+    engine: str
+    version: str
+    schedule: str
+    compared: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    left_out: int = 0
+    disagreeing: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.compared.total()
+
+    @property
+    def agreeing(self) -> int:
+        return self.total - self.disagreeing
+
+
+def snapshot_hash(path: Path = SNAPSHOT) -> str:
+    """Short word for the lab's committed figures."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else "none"
+
+
+def write(found: Sequence[Agreement], folder: Path = HERE) -> None:
+    """Write ``agreement.json`` and ``agreement.md``."""
+    rows = [
+        {**asdict(one), "agreeing": one.agreeing, "total": one.total} for one in sorted_rows(found)
+    ]
+    content = {"snapshot": snapshot_hash(), "rows": rows}
+    (folder / "agreement.json").write_text(json.dumps(content, indent=2) + "\n")
+    (folder / "agreement.md").write_text(markdown(found))
+
+
+def sorted_rows(found: Sequence[Agreement]) -> list[Agreement]:
+    """By schedule as they followed each other, then by engine."""
+    return sorted(found, key=lambda one: (NAMES.index(one.schedule), one.engine))
+
+
+def markdown(found: Sequence[Agreement]) -> str:
+    """The table, and what stands under it."""
+    head = ["Schedule", "Engine", *map(str.capitalize, SOURCES), "Agreeing"]
+    lines = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
+    for one in sorted_rows(found):
+        counts = [f"{one.compared[source]:,}" for source in SOURCES]
+        agreeing = f"{one.agreeing:,} of {one.total:,}"
+        cells = [one.schedule, f"{one.engine} {one.version}", *counts, agreeing]
+        lines.append(f"| {' | '.join(cells)} |")
+    return (
+        "<!-- Written by `make crosscheck`. -->\n\n"
+        + "\n".join(lines)
+        + "\n\nTransactions whose gas, status and logs, and whose storage in the end, the lab and "
+        "the engine agree on.\nAs of the lab's snapshot "
+        f"`{snapshot_hash()}`. Left out where an engine cannot be asked: "
+        f"{sum(one.left_out for one in found):,}\n(anvil takes no blob transaction without its "
+        "blobs).\n"
+    )
