@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from gaslab.experiment import Experiment
-    from gaslab.report.book import Book
+    from gaslab.report.book import Book, Chapter
     from gaslab.snapshot import Row
+
+WIDTH = 760  # of a picture that is a file of its own
 
 
 def write(
@@ -83,43 +86,67 @@ def write(
 
 
 def _pictures(book: Book, folder: Path) -> list[Path]:
-    """The main plots as files of their own, under the focus."""
-    from gaslab.report import page
-    from gaslab.report.curves import shapes
-    from gaslab.report.palette import group_class
-    from gaslab.report.svg import standalone
-
     folder.mkdir(exist_ok=True)
-    style = page.plot_style()
     paths = []
-    for name, title, picture, groups in _plots(book):
-        if picture:
-            legend = [(f"piece {group_class(group)}", group) for group in groups]
-            paths.append(folder / f"{name}.svg")
-            paths[-1].write_text(
-                standalone(picture, 760, style, title, legend, shapes()), encoding="utf-8"
-            )
+    for plot in plots(book):
+        paths.append(folder / f"{plot.name}.svg")
+        paths[-1].write_text(plot.text(), encoding="utf-8")
     return paths
 
 
-def _plots(book: Book) -> Iterator[tuple[str, str, Markup, Sequence[str]]]:
-    """Name of the file, title, picture, groups of the legend."""
+@dataclass(frozen=True)
+class Plot:
+    """A picture that can be a file of its own.
+
+    Attributes
+    ----------
+    name, title : str
+    picture : Markup
+    groups : sequence of str
+        Groups of components that its legend explains.
+    """
+
+    name: str
+    title: str
+    picture: Markup
+    groups: Sequence[str] = ()
+
+    def text(self) -> str:
+        """The file."""
+        from gaslab.report import page
+        from gaslab.report.curves import shapes
+        from gaslab.report.palette import group_class
+        from gaslab.report.svg import standalone
+
+        legend = [(f"piece {group_class(group)}", group) for group in self.groups]
+        return standalone(self.picture, WIDTH, page.plot_style(), self.title, legend, shapes())
+
+
+def plots(book: Book) -> Iterator[Plot]:
+    """The main plots, under the focus."""
     from gaslab.report import figures
-    from gaslab.report.slots import slots
-    from gaslab.report.slots import words as slot_words
 
     for chapter in book.all_chapters:
-        title, schedule = chapter.experiment.title, chapter.results.focus
-        found = next(one for one in figures.pictures_of(chapter) if schedule in one.schedules)
-        where = f"{title}: gas at N = {found.size:,} under {schedule}"
-        yield f"{chapter.id}-bars", where, found.bars, found.groups
-        yield f"{chapter.id}-curves", f"{title}: gas against N under {schedule}", found.curves, ()
-        for contract, blocks in chapter.blocks:
-            for index, block in enumerate(blocks):
-                told = f"{block.title}: {slot_words(block)}"
-                yield f"{chapter.id}-slots-{contract}-{index}", told, slots(block), ()
+        yield from _plots_of(chapter)
     for product in figures.product_of(book):
         if product.schedule == book.focus:
             for name, title, picture in product.panels:
                 told = f"{title}: gas under {product.schedule}"
-                yield f"{name}-bars", told, picture, product.groups
+                yield Plot(f"{name}-bars", told, picture, product.groups)
+
+
+def _plots_of(chapter: Chapter) -> Iterator[Plot]:
+    from gaslab.report import figures
+    from gaslab.report.slots import slots
+    from gaslab.report.slots import words as slot_words
+
+    title, schedule = chapter.experiment.title, chapter.results.focus
+    one = next(one for one in figures.pictures_of(chapter) if schedule in one.schedules)
+    told = f"{title}: gas at N = {one.size:,} under {schedule}"
+    yield Plot(f"{chapter.id}-bars", told, one.bars, one.groups)
+    if one.curves:
+        yield Plot(f"{chapter.id}-curves", f"{title}: gas against N under {schedule}", one.curves)
+    for contract, blocks in chapter.blocks:
+        for index, block in enumerate(blocks):
+            told = f"{block.title}: {slot_words(block)}"
+            yield Plot(f"{chapter.id}-slots-{contract}-{index}", told, slots(block))

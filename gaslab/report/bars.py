@@ -66,9 +66,6 @@ def bars(found: Sequence[Bar], label: str) -> Markup:
     for bar in found:
         parts += _bar(bar, height, scale)
         height += STEP + (STRIP + 3 if scale.small(bar) else 0)
-    if below:
-        zero = across(scale.at(0))
-        parts.append(element("line", x1=zero, x2=zero, y1=16, y2=height, class_="axis"))
     told = "; ".join(f"{bar.name} {grouped(bar.row.gas)}" for bar in found)
     return picture(parts, height, f"{label}: {told}", "bars")
 
@@ -91,6 +88,9 @@ class _Scale:
 
 def _bar(bar: Bar, y: float, scale: _Scale) -> list[Markup]:
     parts = [_name(bar, y), _gas(bar, y)]
+    if scale.below:
+        zero = across(scale.at(0))
+        parts.append(element("line", x1=zero, x2=zero, y1=y + 18, y2=y + 23 + BAR, class_="axis"))
     groups = groups_of(bar.row)
     end = 0
     for group, gas in groups.items():

@@ -32,9 +32,10 @@ def solidity(source: str) -> Markup:
 
 
 def prose(text: str) -> Markup:
-    """Text in which what stands between backticks is code.
+    """Text in which what stands between backticks is code, and a percentage stays on its line.
 
     >>> prose("each `a < b` counts")
     Markup('each <code>a &lt; b</code> counts')
     """
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(shown.replace(" %", "\N{NO-BREAK SPACE}%"))

@@ -68,17 +68,28 @@ def escaped(words: str) -> str:
     return words
 
 
-def headline(book: Book, base: str = "") -> str:
+def headline(book: Book, base: str = "", names: Sequence[str] = ()) -> str:
     """One line per experiment: baseline, best, saving under each schedule.
 
     Parameters
     ----------
     base : str
         What links to the experiments' sections begin with.
+    names : sequence of str
+        Of these experiments alone and in this order, if any are named.
+
+    Raises
+    ------
+    InputError
+        A name that no experiment has.
     """
+    found = {row.chapter.id: row for row in heat_table(book)}
+    for name in names:
+        if name not in found:
+            raise InputError("experiment", name, f"one of {', '.join(sorted(found))}")
     heads = ["experiment", "N", "baseline", "best", *(note.name for note in book.schedules)]
     rows = []
-    for row in heat_table(book):
+    for row in (found[name] for name in names or found):
         chapter, usual = row.chapter, row.chapter.results.winners(row.chapter.results.focus)
         cells = []
         for cell in row.cells:
