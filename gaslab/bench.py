@@ -124,7 +124,7 @@ class Bench:
 
         Its figure `composed` says how many transactions of a case were counted so. That each of
         them would cost the same is shown, not assumed: the last `steady` measured ones must agree
-        in every figure but their label and bytes.
+        in every figure but their label and bytes. On layer 2 each counts as the last one does.
 
         Raises
         ------

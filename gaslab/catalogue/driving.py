@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gaslab.bench import Bench
+from gaslab.environment import Deployed
+from gaslab.errors import Reverted
 
 
 def one_call(
@@ -26,3 +28,12 @@ def one_call(
         )
 
     return drive
+
+
+def refused(contract: Deployed, name: str, *args: Any) -> bool:
+    """Whether a call fails."""
+    try:
+        contract.call(name, *args)
+    except Reverted:
+        return True
+    return False

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from gaslab.bench import Bench
+from gaslab.catalogue.driving import refused
 from gaslab.catalogue.headers import LAB, words_of
 from gaslab.components import Component
 from gaslab.environment import Deployed
@@ -50,6 +51,19 @@ def _settlement(bench: Bench, n: int) -> None:
         bench.measure("settle", [(traders[a], traders[b], amount) for a, b, amount in payments])
     held = [_held(bench, token, trader) for trader in traders]
     bench.expect("balances change by", held, nets)
+    debt = _overdrawing(bench, traders)
+    bench.expect("a payment of too much is refused", refused(contract, "settle", *debt), True)
+
+
+def _overdrawing(bench: Bench, traders: Sequence[bytes]) -> tuple[object, ...]:
+    """Arguments that would have the first trader pay the second more than there is."""
+    match bench.variant.name:
+        case "netted":
+            return traders, [(0, 1, 2 * _FUNDS)]
+        case "nets":
+            return traders[:2], [-2 * _FUNDS, 2 * _FUNDS]
+        case _:
+            return ([(traders[0], traders[1], 2 * _FUNDS)],)
 
 
 def _held(bench: Bench, token: Deployed, trader: bytes) -> int:
@@ -105,6 +119,7 @@ def _multicall(bench: Bench, n: int) -> None:
     entered = [log for one in bench.measured for log in contract.logs(one)]
     stored = [bench.read("orderOf", key) for key, _, _ in orders]
     bench.expect("orders", stored, [(price, lots) for _, price, lots in orders])
+    bench.expect("an id is taken once", refused(contract, "enter", orders[0]), True)
     bench.expect("count", bench.read("countOf", bench.environment.accounts[0]), n)
     bench.observe("logs", entered)
 
@@ -144,6 +159,7 @@ def _margin(bench: Bench, n: int) -> None:
     ]
     bench.observe("margins", [log for one in steps for log in contract.logs(one)])
     bench.observe("positions", [bench.read("positionAt", i) for i in range(n)])
+    bench.expect("too much is refused", refused(contract, "withdraw", 10**9), True)
 
 
 MARGIN = Experiment(
@@ -232,6 +248,8 @@ def _liquidate(bench: Bench, n: int, **options: Any) -> Measurement:
 
 def _liquidations(bench: Bench, n: int) -> None:
     contract = _prepared(bench, n + 1)  # the last one is left alone
+    bench.setup("open", n + 2, 1, 10 * _CASH, _LOTS, _OPENED)
+    bench.expect("a sound one is passed over", bench.read("liquidate", [n + 2]), 0)
     measurement = _liquidate(bench, n)
     bench.expect("liquidated", int.from_bytes(measurement.output, "big"), n)
     bench.observe("logs", contract.logs(measurement))

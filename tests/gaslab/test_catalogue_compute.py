@@ -14,8 +14,9 @@ import pytest
 
 from gaslab.bench import Bench
 from gaslab.catalogue import macro, numeric, settlement, trees, verification
+from gaslab.catalogue.driving import refused
 from gaslab.environment import Environment
-from gaslab.errors import NotEquivalent, OverTheCap
+from gaslab.errors import InputError, NotEquivalent, OverTheCap
 from gaslab.run import run_case, run_experiment
 from gaslab.schedule import load_schedule
 from gaslab.solc import compile_files, compile_many
@@ -57,6 +58,19 @@ def test_experiment_smallest_size_behaves_alike(name):
     cases = _cases(name, experiment.sizes[0])
     assert list(cases) == [one.name for one in experiment.variants if one.runs_under("prague")]
     assert all(case.figures["execution"] > 15_000 for case in cases.values())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_layouts_that_a_report_draws_are_compiled(name):
+    experiment = EXPERIMENTS[name]
+    contracts = compile_files([experiment.source], experiment.settings)
+    assert all(contracts[one].layout["storage"] for one in experiment.layout)
+
+
+def test_figure_of_an_unknown_name_is_refused():
+    bench = Bench(macro.MACRO, macro.MACRO.baseline, load_schedule("prague"), {})
+    with pytest.raises(InputError, match=r"macro.record: found fits, allowed one of items"):
+        bench.record("fits", 3)
 
 
 class Fault(NamedTuple):
@@ -220,9 +234,9 @@ def test_sorting_network_on_all_zeros_and_ones_sorts(count):
 
 def test_sorting_by_the_caller_with_a_false_order_is_refused():
     contract = _deployed("sorting", "caller")
-    assert verification.refused(contract, "sort", [5, 3, 9], bytes([0, 1, 2]))
-    assert verification.refused(contract, "sort", [5, 3, 9], bytes([1, 1, 2]))
-    assert not verification.refused(contract, "sort", [5, 3, 9], bytes([1, 0, 2]))
+    assert refused(contract, "sort", [5, 3, 9], bytes([0, 1, 2]))
+    assert refused(contract, "sort", [5, 3, 9], bytes([1, 1, 2]))
+    assert not refused(contract, "sort", [5, 3, 9], bytes([1, 0, 2]))
 
 
 # --- composition ----------------------------------------------------------------------------------
