@@ -1,6 +1,9 @@
 """The pytest plugin, by runs of pytest on made-up projects."""
 
+import fcntl
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -351,6 +354,21 @@ def test_merge_by_two_processes_at_once_keeps_the_rows_of_both(tmp_path: Path) -
     first.merge(rows[:1])
     second.merge(rows[1:])
     assert [*snapshot.read(path)] == [row.key for row in rows]
+
+
+def test_merge_waits_while_another_process_writes(tmp_path: Path) -> None:
+    committed = Committed(tmp_path / "gaslab.snap", update=True)
+    row = Row("made-up", "a", 1, "prague", {"gas": 1, "stack": 1})
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    writer = threading.Thread(target=committed.merge, args=([row],))
+    writer.start()
+    writer.join(timeout=0.2)
+    assert writer.is_alive()
+    assert not committed.path.exists()
+    os.close(other)
+    writer.join(timeout=30)
+    assert [*snapshot.read(committed.path)] == [row.key]
 
 
 def test_slug_is_a_part_of_a_key() -> None:
