@@ -5,14 +5,14 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 /// @title Off-heap: where n words can live
 ///
-/// Claim          Data that is written once is cheaper as code, as a log, or as its hash.
+/// Claim          Data that is written once is cheaper as code, as a log, as a blob, or as a hash.
 /// Rule           A slot costs 22,100 for 32 bytes; code 200 a byte and 32,000 to create (EIP-170
-///                limits it to 24,576); a log 8 a byte; a hash one slot. To bring the data back as
-///                calldata costs 16 a byte, or 40 where the floor of EIP-7623 binds.
+///                limits it to 24,576); a log 8 a byte; a hash one slot, a blob's too. To bring the
+///                data as calldata costs 16 a byte, or 40 where the floor of EIP-7623 binds.
 /// Pays           Code from a few words on, and for its readers, who pay 2,600 and 3 a word;
 ///                a hash where the one who uses the data has it.
 /// Does not pay   Data that changes word by word; a hash if the data is used often, or if the one
-///                who needs it may not get it.
+///                who needs it may not get it: nodes forget blobs after 18 days.
 /// Readability    Code as data is a library call. A hash needs a story for who keeps the data.
 interface IDataStore {
     event Used(uint256 sum);
@@ -91,6 +91,16 @@ contract InLog {
 
     function write(bytes calldata words) external {
         emit Written(words);
+    }
+}
+
+/// A blob (EIP-4844): the chain keeps the versioned hash of its commitment. Blobs have a market of
+/// their own; what they cost there is no part of the gas.
+contract InBlob {
+    bytes32 public digest;
+
+    function write() external {
+        digest = blobhash(0);
     }
 }
 

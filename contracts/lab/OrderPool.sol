@@ -8,7 +8,8 @@ pragma solidity 0.8.37;
 ///                back (4,800, at most a fifth) is far less than creating takes. EIP-8037 makes
 ///                creating about five times as dear.
 /// Pays           A population that is bounded and in flux: open orders, queues, requests.
-/// Does not pay   Slots that are used once; the pool is paid for in advance and kept for good.
+/// Does not pay   Slots that are used once: the pool is paid for in advance and kept for good. What
+///                it saves has paid for it in the second use of its slots.
 /// Readability    Free slots hold a list: a handle that was freed must not be read as an order.
 struct Order {
     uint64 price;

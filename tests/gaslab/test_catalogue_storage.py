@@ -156,7 +156,7 @@ def test_off_heap_data_grows_state_by_what_is_kept():
 
     grown = {name: case.figures["state_bytes_grown"] for name, case in cases.items()}
     code = 4 * 32 + 1  # SSTORE2 puts a STOP before the data
-    assert grown == {"storage": 5 * 64, "code": 64 + 120 + code, "event": 0, "hash": 64}
+    assert grown == {"storage": 5 * 64, "code": 64 + 120 + code, "event": 0, "blob": 64, "hash": 64}
 
 
 def test_bloat_per_order_is_slots_of_the_variant():
@@ -185,6 +185,15 @@ def test_pool_prepared_creates_and_clears_nothing():
     assert part(cases["fresh-slots"], Component.SSTORE_CREATE) == 8 * 20_000
     # Orders, and the count of free ids, which had come down to zero.
     assert part(cases["reused-ids"], Component.SSTORE_CREATE) == 9 * 20_000
+
+
+@pytest.mark.parametrize("schedule", [PRAGUE, DRAFT], ids=lambda one: one.name)
+def test_pool_used_twice_has_paid_for_its_slots(schedule):
+    found = run_experiment(ORDER_POOL, schedule, sizes=[8])
+    gas = {case.variant: case.gas for case in found}
+
+    price, saved = gas["pool-and-its-price"] - gas["pool"], gas["fresh-slots"] - gas["pool"]
+    assert saved < price < 2 * saved
 
 
 def test_balance_off_by_one_never_creates_its_slot():
