@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from gaslab.experiment import Experiment, Variant
 from gaslab.snapshot import Row
+
+
+def cost(row: Row) -> Fraction:
+    """What variants compete in: gas, or gas per item where it is the question how many fit."""
+    return Fraction(row.gas, row["items"] or 1)
 
 
 class Results:
@@ -35,6 +41,11 @@ class Results:
         found = {row.schedule for row in self.rows}
         self.schedules = tuple(name for name in schedules if name in found)
         self.focus = focus if focus in self.schedules else next(reversed(self.schedules), "")
+
+    @property
+    def counts_items(self) -> bool:
+        """Whether drivers recorded how many items fit: then gas alone says nothing."""
+        return any(row["items"] for row in self.rows)
 
     def at(self, variant: str, size: int, schedule: str) -> Row | None:
         return self._at.get((variant, size, schedule))
@@ -68,20 +79,20 @@ class Results:
     def winners(self, schedule: str, size: int | None = None) -> tuple[str, ...]:
         """Cheapest of the variants that do the same thing; several if they cost the same."""
         rows = self.alike(self.largest(schedule) if size is None else size, schedule)
-        least = min((row.gas for row in rows.values()), default=0)
-        return tuple(name for name, row in rows.items() if row.gas == least)
+        least = min((cost(row) for row in rows.values()), default=0)
+        return tuple(name for name, row in rows.items() if cost(row) == least)
 
     def best_other(self, schedule: str) -> Row | None:
         """Cheapest variant besides the baseline that does the same thing."""
         rows = self.alike(self.largest(schedule), schedule)
         rows.pop(self.experiment.baseline.name, None)
-        return min(rows.values(), key=lambda row: row.gas, default=None)
+        return min(rows.values(), key=cost, default=None)
 
     def best_unlike(self, schedule: str) -> Row | None:
         """Cheapest variant that does not the same thing."""
         size = self.largest(schedule)
         rows = [self.at(one.name, size, schedule) for one in self.others if one.differs]
-        return min((row for row in rows if row), key=lambda row: row.gas, default=None)
+        return min((row for row in rows if row), key=cost, default=None)
 
     @property
     def others(self) -> tuple[Variant, ...]:
@@ -96,7 +107,9 @@ class Results:
             ``before`` and ``after`` are the variant's saving at the two sizes, of opposite signs.
             Sizes at which both cost the same lie inside.
         """
-        found = []
+        found: list[tuple[int, int, int, int]] = []
+        if self.counts_items:
+            return found
         last: tuple[int, int] | None = None
         for size in self.sizes(schedule):
             pair = self.pair(variant, size, schedule)

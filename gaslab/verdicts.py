@@ -83,6 +83,8 @@ def under(results: Results, names: Sequence[str]) -> str:
 
 def _gas(results: Results) -> Iterator[Verdict]:
     """Saves, costs more, makes no difference: at the largest N."""
+    if results.counts_items:
+        return
     for variant in results.others:
         everywhere = _dearer_everywhere(results, variant)
         if everywhere:
@@ -153,12 +155,16 @@ def _by_item(results: Results, gas: int, size: int, schedule: str) -> str:
 
 
 def _elsewhere(figures: Mapping[str, Mapping[str, int]], first: str) -> str:
-    """The rate under the other schedules, those with the same rate together."""
+    """The rate under the other schedules, those of one rate together."""
     rates: dict[str, list[str]] = {}
     for schedule, one in figures.items():
-        if schedule != first:
-            rates.setdefault(percent(abs(one["saving"]), one["baseline"]), []).append(schedule)
-    told = [f"{rate} under {listed(names)}" for rate, names in rates.items()]
+        rates.setdefault(percent(abs(one["saving"]), one["baseline"]), []).append(schedule)
+    told = []
+    for rate, names in rates.items():
+        others = [name for name in names if name != first]
+        if others:
+            also = "also " if first in names else ""
+            told.append(f"{rate} {also}under {listed(others)}")
     return f" ({', '.join(told)})" if told else ""
 
 
@@ -197,18 +203,23 @@ def _dearer_everywhere(results: Results, variant: Variant) -> Verdict | None:
 def _fits(results: Results) -> Iterator[Verdict]:
     """How many items one transaction holds, where drivers recorded it."""
     figures: dict[str, dict[str, int]] = {}
+    told: dict[str, list[str]] = {}
     for schedule in results.schedules:
         size = results.largest(schedule)
         for variant in results.experiment.variants:
             row = results.at(variant.name, size, schedule)
             if row and row["items"]:
                 figures.setdefault(schedule, {})[variant.name] = row["items"]
+                text = (
+                    f"{variant.name} {grouped(row['items'])} of {each(row.gas, row['items'])} gas"
+                )
+                told.setdefault(schedule, []).append(text)
     if not figures:
         return
-    told = []
-    for schedule, items in figures.items():
-        each_of = ", ".join(f"{name} {grouped(count)}" for name, count in items.items())
-        told.append(f"{schedule}: {each_of}" if len(results.schedules) > 1 else each_of)
+    alike: dict[str, list[str]] = {}
+    for schedule, texts in told.items():
+        alike.setdefault(", ".join(texts), []).append(schedule)
+    sentence = "; ".join(f"{text}{under(results, tuple(names))}" for text, names in alike.items())
     yield Verdict(
         Kind.FITS,
         results.experiment.id,
@@ -216,12 +227,14 @@ def _fits(results: Results) -> Iterator[Verdict]:
         results.largest(results.focus),
         tuple(figures),
         figures,
-        f"Items that one transaction holds: {'; '.join(told)}.",
+        f"Items that one transaction holds: {sentence}.",
     )
 
 
 def _masked(results: Results) -> Iterator[Verdict]:
     """Execution gets cheaper, and the calldata floor keeps half of it or more."""
+    if results.counts_items:
+        return
     for variant in results.others:
         figures = {}
         for schedule in results.schedules:

@@ -17,6 +17,7 @@ from gaslab.snapshot import Row
 from gaslab.verdicts import Kind, Verdict, verdicts_of
 
 PRODUCT = "product"  # the experiment of rows that are flows of whole contracts
+AGREEMENT = Path(__file__).parents[1] / "crosscheck" / "agreement.json"
 MACRO = "macro"  # experiments whose id begins so have a chapter of their own
 
 
@@ -125,7 +126,8 @@ def bind(
     experiments : mapping of str to Experiment, optional
         By id, in the order of chapters; the catalogue unless given.
     agreement : Path, optional
-        The crosscheck's file; nothing is said of it where it does not exist.
+        The crosscheck's file; nothing is said of it where it does not exist. With the catalogue,
+        the committed one unless given.
     layouts : bool
         Whether storage layouts are wanted, which takes the compiler (cached).
 
@@ -138,7 +140,7 @@ def bind(
     if experiments is None:
         from gaslab.catalogue import EXPERIMENTS
 
-        experiments = EXPERIMENTS
+        experiments, agreement = EXPERIMENTS, agreement or AGREEMENT
     _known(found, experiments)
     notes = schedules_of(found)
     plain = [note.name for note in notes if not note.draft]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from markupsafe import Markup
 
@@ -12,7 +13,7 @@ from gaslab.report.bars import Bar, bars, groups_of, groups_used
 from gaslab.report.book import Book, Chapter, Flow
 from gaslab.report.curves import Crossing, Line, curves
 from gaslab.report.definitions import CHARGED
-from gaslab.results import Results
+from gaslab.results import Results, cost
 from gaslab.snapshot import Row
 from gaslab.verdicts import Kind
 from gaslab.words import change, each, grouped, listed
@@ -89,7 +90,7 @@ def _pictures(chapter: Chapter, schedules: tuple[str, ...]) -> Pictures:
         schedules=schedules,
         size=size,
         best=_best(results, schedule),
-        best_change=change(best.gas, base.gas) if base and best else "",
+        best_change=against(best, base) if base and best else "",
         bars=chapter_bars(chapter, schedule),
         curves=chapter_curves(chapter, schedule, found),
         groups=groups_used(top),
@@ -108,6 +109,17 @@ def _best(results: Results, schedule: str) -> str:
     return f"{listed(winners)} cost the same at N = {size}"
 
 
+def _items(row: Row) -> str:
+    if not row["items"]:
+        return ""
+    return f"{grouped(row['items'])} items, {each(row.gas, row['items'])} each"
+
+
+def against(row: Row, base: Row) -> str:
+    """Change of what variants compete in."""
+    return change(row.gas * (base["items"] or 1), base.gas * (row["items"] or 1))
+
+
 def chapter_bars(chapter: Chapter, schedule: str) -> Markup:
     """Bars of all variants at the largest N."""
     results, experiment = chapter.results, chapter.experiment
@@ -116,9 +128,9 @@ def chapter_bars(chapter: Chapter, schedule: str) -> Markup:
     found = [
         Bar(
             variant.name,
-            "not the same thing" if variant.differs else "",
+            "not the same thing" if variant.differs else _items(row),
             row,
-            base.gas if base and row is not base else 0,
+            base.gas if base and row is not base and not results.counts_items else 0,
         )
         for variant in experiment.variants
         if (row := results.at(variant.name, size, schedule))
@@ -172,7 +184,8 @@ def _firsts(rows: Sequence[Row]) -> list[bool]:
 
 def _gas_table(chapter: Chapter, rows: Sequence[Row]) -> Table:
     """Gas of every variant and size, by group; exact."""
-    results, per_item = chapter.results, chapter.experiment.per_item
+    results = chapter.results
+    per_item = chapter.experiment.per_item or results.counts_items
     rows = _ordered(chapter, rows)
     groups = groups_used(rows)
     names = [name for name in CHARGED if any(row[name] for row in rows)]
@@ -187,8 +200,8 @@ def _gas_table(chapter: Chapter, rows: Sequence[Row]) -> Table:
                 row.variant,
                 grouped(row.size),
                 grouped(row.gas),
-                "" if base is None or same else change(row.gas, base.gas),
-                *([each(row.gas, row.size) if row.size else ""] if per_item else []),
+                "" if base is None or same else against(row, base),
+                *([each(row.gas, row["items"] or row.size)] if per_item else []),
                 *(grouped(found.get(group, 0)) for group in groups),
                 *(grouped(row[name]) for name in names),
             ]
@@ -296,18 +309,22 @@ def _heat_cell(chapter: Chapter, schedule: str, changed: bool) -> HeatCell | Non
     masked = any(one.kind is Kind.MASKED and schedule in one.schedules for one in chapter.verdicts)
     return HeatCell(
         schedule,
-        shade(base.gas - best.gas, base.gas) if alike else "unlike",
-        change(best.gas, base.gas),
+        shade(cost(base) - cost(best), cost(base)) if alike else "unlike",
+        against(best, base),
         (usual or winners)[0] if alike else best.variant,
         changed,
         masked,
         alike is None,
-        f"{best.variant}: {grouped(best.gas)} gas against {grouped(base.gas)} of {base.variant} "
-        f"at N = {grouped(base.size)}",
+        f"{_told(best)} against {_told(base)} at N = {grouped(base.size)}",
     )
 
 
-def shade(saving: int, base: int) -> str:
+def _told(row: Row) -> str:
+    items = f" for {grouped(row['items'])} items" if row["items"] else ""
+    return f"{row.variant} {grouped(row.gas)} gas{items}"
+
+
+def shade(saving: Fraction, base: Fraction) -> str:
     """``s5`` for the best to ``s1``, ``s0`` for no difference to speak of, ``c1`` to ``c5``."""
     size = next(
         (5 - index for index, share in enumerate(SHADES) if abs(saving) * 100 >= share * base), 0
@@ -379,6 +396,27 @@ def _panels(
         ("product-sized", "By the number of items", sized),
         ("product-deployment", "Deployment", created),
     ]
+
+
+def agreement_of(book: Book) -> Table | None:
+    """Engine by engine, schedule by schedule: how many transactions it agreed on."""
+    rows = (book.agreement or {}).get("rows")
+    if not rows:
+        return None
+    sources = list(dict.fromkeys(source for row in rows for source in row["compared"]))
+    heads = ["schedule", "engine", *sources, "agreeing", "of"]
+    cells = [
+        [
+            row["schedule"],
+            f"{row['engine']} {row['version']}",
+            *(grouped(row["compared"].get(source, 0)) for source in sources),
+            grouped(row["agreeing"]),
+            grouped(row["total"]),
+        ]
+        for row in rows
+    ]
+    firsts = [not index or one[0] != cells[index - 1][0] for index, one in enumerate(cells)]
+    return Table(heads, cells, firsts)
 
 
 def _flow_bars(flows: Sequence[tuple[Flow, Row]], title: str, schedule: str) -> Markup:

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from gaslab.errors import InputError
 from gaslab.report.book import Book, Chapter
-from gaslab.report.figures import heat_table, pictures_of, product_of, ways_of
-from gaslab.words import change, each, grouped
+from gaslab.report.figures import (
+    against,
+    agreement_of,
+    heat_table,
+    pictures_of,
+    product_of,
+    ways_of,
+)
+from gaslab.words import each, grouped
 
 
 def text(book: Book) -> str:
@@ -18,6 +25,8 @@ def text(book: Book) -> str:
     parts += ["## Findings", findings(book, "###")] if book.findings else []
     if book.flows:
         parts += ["## Flows of the product", product(book)]
+    if book.agreement:
+        parts += ["## Agreement of engines", agreement(book)]
     parts += ["## Experiments"] if book.all_chapters else []
     parts += [section(chapter, "###") for chapter in book.all_chapters]
     return "\n\n".join(parts) + "\n"
@@ -144,8 +153,10 @@ def gas_table(chapter: Chapter) -> str:
                 row = results.at(variant.name, size, schedule)
                 first = results.at(base, size, schedule)
                 told = grouped(row.gas) if row else "–"
+                if row and row["items"]:
+                    told += f" for {grouped(row['items'])}"
                 if row and first and row is not first:
-                    told += f" ({change(row.gas, first.gas)})"
+                    told += f" ({against(row, first)})"
                 cells.append(told)
             name = variant.name + (" †" if variant.differs else "")
             rows.append([name, grouped(size), *cells])
@@ -205,3 +216,9 @@ def product_components(book: Book) -> str:
     """Flows by group of components, under the focus."""
     found = next((one for one in product_of(book) if one.schedule == book.focus), None)
     return grid(found.table.heads, found.table.rows) if found else ""
+
+
+def agreement(book: Book) -> str:
+    """What other engines said of the lab's transactions."""
+    found = agreement_of(book)
+    return grid(found.heads, found.rows, left=2) if found else "Not compared yet."

@@ -19,6 +19,7 @@ from gaslab.report.curves import shapes
 from gaslab.report.figures import (
     Pictures,
     Table,
+    agreement_of,
     heat_table,
     pictures_of,
     product_of,
@@ -64,6 +65,7 @@ def page(book: Book) -> str:
         pages=[_leaf(chapter, book) for chapter in book.chapters],
         macro=[_leaf(chapter, book) for chapter in book.macro],
         product=product_of(book),
+        agreement=agreement_of(book),
         groups=GROUPS,
         shapes=shapes(),
         definitions=definitions,

@@ -129,6 +129,7 @@ KINDS: Mapping[str, Callable[[Book, str, Links], str]] = {
     "product": lambda book, _, __: markdown.product(book),
     "flows": lambda book, names, _: markdown.product(book, names.split(",")),
     "product-components": lambda book, _, __: markdown.product_components(book),
+    "agreement": lambda book, _, __: markdown.agreement(book),
     "picture": _picture,
     "glossary": _glossary,
     "example": _example,

@@ -13,7 +13,7 @@ import pytest
 
 from gaslab.components import GROUPS, Component
 from gaslab.errors import InputError
-from gaslab.report import write
+from gaslab.report import markdown, write
 from gaslab.report.bars import Bar, bars, groups_of
 from gaslab.report.book import bind
 from gaslab.report.curves import Crossing, Line, curves
@@ -272,6 +272,28 @@ def test_page_switch_has_every_schedule_and_starts_at_the_focus(reader):
 
 def test_page_without_any_row_is_still_a_page(experiments):
     assert "<h1>The gas lab</h1>" in page(bind([], experiments))
+
+
+def test_page_tells_which_engine_agreed_on_how_much(rows, experiments, tmp_path):
+    path = tmp_path / "agreement.json"
+    one = {
+        "engine": "other",
+        "version": "1.0",
+        "schedule": "osaka",
+        "compared": {"catalogue": 2_000, "random": 1_000},
+        "agreeing": 2_999,
+        "total": 3_000,
+    }
+    path.write_text(json.dumps({"snapshot": "x", "rows": [one]}))
+    book = bind(rows, experiments, agreement=path, layouts=False)
+    cells = "<td>other 1.0</td><td>2,000</td><td>1,000</td><td>2,999</td><td>3,000</td>"
+    assert cells in page(book)
+    assert "| osaka | other 1.0 | 2,000 | 1,000 | 2,999 | 3,000 |" in markdown.text(book)
+
+
+def test_page_without_a_crosscheck_says_nothing_of_it(rows, experiments, tmp_path):
+    book = bind(rows, experiments, agreement=tmp_path / "none.json", layouts=False)
+    assert 'id="agreement"' not in page(book)
 
 
 # --- the heat table -------------------------------------------------------------------------------

@@ -69,6 +69,16 @@ def test_saving_under_several_schedules_joins_those_of_one_rate(pair):
     ]
 
 
+def test_saving_of_the_same_rate_elsewhere_is_told_as_such(pair):
+    rows = by_size({4: 1000}, {4: 900}, "prague") + by_size({4: 2000}, {4: 1800})
+    assert told(results(pair, rows, TWO), Kind.SAVES) == [
+        (
+            "ring saves 10.0 % of plain at N = 4 under osaka: 200 gas, 50.0 per price pushed "
+            "(10.0 % also under prague)."
+        )
+    ]
+
+
 def test_saving_without_meaning_per_item_is_not_divided(tmp_path):
     about = experiment(tmp_path, "plain", "ring", per_item=False)
     found = results(about, by_size({4: 100}, {4: 90}))
@@ -279,12 +289,23 @@ def test_a_dearer_deployment_is_earned_back_after_whole_runs(pair):
 
 def test_items_that_fit_are_told_where_a_driver_recorded_them(pair):
     rows = [
-        plain("plain", 1, "osaka", 100, items=120),
-        plain("ring", 1, "osaka", 100, items=812),
+        plain("plain", 1, "osaka", 1_200, items=120),
+        plain("ring", 1, "osaka", 1_624, items=812),
     ]
-    assert told(results(pair, rows), Kind.FITS) == [
-        "Items that one transaction holds: plain 120, ring 812."
+    found = results(pair, rows)
+    assert told(found, Kind.FITS) == [
+        "Items that one transaction holds: plain 120 of 10.0 gas, ring 812 of 2.0 gas."
     ]
+
+
+def test_more_items_for_more_gas_win_and_are_not_called_dearer(pair):
+    rows = [
+        plain("plain", 1, "osaka", 1_200, items=120),
+        plain("ring", 1, "osaka", 1_624, items=812),
+    ]
+    found = results(pair, rows)
+    assert found.winners("osaka") == ("ring",)
+    assert [one.kind for one in verdicts_of(found)] == [Kind.FITS]
 
 
 def test_accuracy_is_the_worst_over_sizes(pair):
