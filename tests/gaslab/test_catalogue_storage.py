@@ -27,6 +27,7 @@ from gaslab.errors import InputError, NotEquivalent
 from gaslab.experiment import Experiment
 from gaslab.run import Case, run_experiment
 from gaslab.schedule import load_schedule
+from gaslab.solc import compile_many
 
 EXPERIMENTS = (*storage.EXPERIMENTS, *STATE)
 PRAGUE = load_schedule("prague")
@@ -115,16 +116,26 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory) -> dict[str, Experiment]:
+    """Experiments by the fault that was planted in their source; compiled together."""
+    found = {}
+    for number, (fault, (experiment, _, right, wrong, _)) in enumerate(FAULTS.items()):
+        text = experiment.source.read_text()
+        assert text.count(right) == 1, fault
+        source = tmp_path_factory.mktemp(str(number)) / experiment.source.name
+        source.write_text(text.replace(right, wrong))
+        found[fault] = replace(experiment, source=source)
+    compile_many([(one.source, one.settings) for one in found.values()])
+    return found
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_experiment_with_a_fault_planted_is_not_equivalent(fault, tmp_path: Path):
-    experiment, size, right, wrong, seen = FAULTS[fault]
-    text = experiment.source.read_text()
-    assert text.count(right) == 1
-    source = tmp_path / experiment.source.name
-    source.write_text(text.replace(right, wrong))
+def test_experiment_with_a_fault_planted_is_not_equivalent(fault, faulty):
+    _, size, _, _, seen = FAULTS[fault]
 
     with pytest.raises(NotEquivalent, match=re.escape(seen)):
-        run_experiment(replace(experiment, source=source), PRAGUE, sizes=[size])
+        run_experiment(faulty[fault], PRAGUE, sizes=[size])
 
 
 # --- why they cost what they cost -----------------------------------------------------------------
