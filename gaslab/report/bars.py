@@ -88,6 +88,7 @@ class _Scale:
 
 def _bar(bar: Bar, y: float, scale: _Scale) -> list[Markup]:
     parts = [_name(bar, y), _gas(bar, y)]
+    short = scale.small(bar)  # what its pieces are is told below
     if scale.below:
         zero = across(scale.at(0))
         parts.append(element("line", x1=zero, x2=zero, y1=y + 18, y2=y + 23 + BAR, class_="axis"))
@@ -95,17 +96,19 @@ def _bar(bar: Bar, y: float, scale: _Scale) -> list[Markup]:
     end = 0
     for group, gas in groups.items():
         if gas > 0:
-            parts.append(_piece(bar, group, gas, scale.at(end), scale.wide(gas), y + 20, BAR))
+            place = (scale.at(end), scale.wide(gas), y + 20)
+            parts.append(_piece(group, place, BAR, "" if short else _told(bar, group)))
             end += gas
     start = 0
     for group, gas in groups.items():
         if gas < 0:
             start += gas
-            parts.append(_piece(bar, group, gas, scale.at(start), scale.wide(-gas), y + 20, BAR))
+            place = (scale.at(start), scale.wide(-gas), y + 20)
+            parts.append(_piece(group, place, BAR, _told(bar, group)))
     if bar.row["floor"]:
         parts.append(_tick(scale.at(bar.row["floor"]), y, f"floor {grouped(bar.row['floor'])}"))
-    if scale.small(bar):
-        parts += _stretched(bar, groups, end, y + 20 + BAR + 3)
+    if short:
+        parts += _stretched(bar, groups, end, y + 25 + BAR)
     return parts
 
 
@@ -122,23 +125,26 @@ def _gas(bar: Bar, y: float) -> Markup:
     return element("text", *parts, x="100%", y=y + 14, text_anchor="end")
 
 
-def _piece(
-    bar: Bar, group: str, gas: int, x: float, width: float, y: float, height: float
-) -> Markup:
-    inner = [f"{part} {grouped(bar.row[part])}" for part in GROUPS[group] if bar.row[part]]
-    positive = sum(value for value in groups_of(bar.row).values() if value > 0)
-    told = f"{group}: {grouped(gas)} gas, {percent(gas, positive)}"
-    if len(inner) > 1:
-        told += f" ({', '.join(inner)})"
+def _piece(group: str, place: tuple[float, float, float], height: float, told: str) -> Markup:
+    """A part of a bar, at x, as wide as told, at y."""
+    x, width, y = place
     return element(
         "rect",
-        tip(told),
+        *([tip(told)] if told else []),
         x=across(x),
         y=y,
         width=across(width),
         height=height,
         class_=f"piece {group_class(group)}",
     )
+
+
+def _told(bar: Bar, group: str) -> str:
+    found = groups_of(bar.row)
+    positive = sum(gas for gas in found.values() if gas > 0)
+    inner = [f"{part} {grouped(bar.row[part])}" for part in GROUPS[group] if bar.row[part]]
+    told = f"{group}: {grouped(found[group])} gas, {percent(found[group], positive)}"
+    return f"{told} ({', '.join(inner)})" if len(inner) > 1 else told
 
 
 def _tick(x: float, y: float, told: str) -> Markup:
@@ -158,6 +164,7 @@ def _stretched(bar: Bar, groups: Mapping[str, int], end: int, y: float) -> list[
     parts, start = [], 0
     for group, gas in groups.items():
         if gas > 0:
-            parts.append(_piece(bar, group, gas, start / end, gas / end, y + 2, STRIP))
+            place = (start / end, gas / end, y)
+            parts.append(_piece(group, place, STRIP, _told(bar, group)))
             start += gas
     return parts

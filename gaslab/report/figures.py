@@ -26,7 +26,6 @@ class Table:
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     firsts: Sequence[bool] = ()  # rows that begin a variant
-    meanings: Sequence[str] = ()  # of the heads, where they need one
 
 
 @dataclass(frozen=True)
@@ -206,9 +205,8 @@ def _gas_table(chapter: Chapter, rows: Sequence[Row]) -> Table:
                 *(grouped(row[name]) for name in names),
             ]
         )
-    meanings = [""] * (len(heads) + len(groups)) + [CHARGED[name][1] for name in names]
     heads += [*groups, *(CHARGED[name][0] for name in names)]
-    return Table(heads, cells, _firsts(rows), meanings)
+    return Table(heads, cells, _firsts(rows))
 
 
 def shared_tables(
@@ -235,8 +233,7 @@ def _table(chapter: Chapter, schedule: str, figures: Mapping[str, tuple[str, str
     cells = [
         [row.variant, grouped(row.size), *(_figure(row, name) for name in names)] for row in rows
     ]
-    meanings = ["", "", *(figures[name][1] for name in names)]
-    return Table(heads, cells, _firsts(rows), meanings)
+    return Table(heads, cells, _firsts(rows))
 
 
 def _figure(row: Row, name: str) -> str:

@@ -76,13 +76,20 @@ def page(book: Book) -> str:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A chapter with its pictures and tables."""
+    """A chapter with its pictures and tables.
+
+    Attributes
+    ----------
+    source_of : str
+        The first chapter of the same source, which shows it.
+    """
 
     chapter: Chapter
     pictures: Sequence[Pictures]
     ways: Mapping[str, Table]
     effects: Sequence[tuple[Sequence[str], Table]]
     layer_two: Sequence[tuple[Sequence[str], Table]]
+    source_of: str
 
 
 def _leaf(chapter: Chapter, book: Book) -> Leaf:
@@ -93,6 +100,7 @@ def _leaf(chapter: Chapter, book: Book) -> Leaf:
         ways_of(chapter) if macro else {},
         shared_tables(chapter, definitions.EFFECTS),
         shared_tables(chapter, definitions.LAYER_TWO),
+        next(one.id for one in book.all_chapters if one.source == chapter.source),
     )
 
 
