@@ -10,13 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sha3 import keccak_256
 
-from gaslab.catalogue import calldata, memory, opcodes
-from gaslab.environment import Environment
+from gaslab.catalogue import calldata, deployment, memory, opcodes
+from gaslab.environment import Deployed, Environment
 from gaslab.errors import Reverted
 from gaslab.schedule import load_schedule
 from gaslab.solc import compile_files
 
-EXPERIMENTS = {one.id: one for family in (memory, calldata, opcodes) for one in family.EXPERIMENTS}
+FAMILIES = (memory, calldata, opcodes, deployment)
+EXPERIMENTS = {one.id: one for family in FAMILIES for one in family.EXPERIMENTS}
 WORD = 2**256
 MULTIPLIER = 0x5851F42D4C957F2D14057B7EF767814F
 INCREMENT = 0x2545F4914F6CDD1D
@@ -329,3 +330,38 @@ def test_price_list_of_any_length_is_added_up_alike(count):
     for deployed in twins("length-cache").values():
         assert deployed.send("fill", seed, count).success
         assert deployed.call("run") == expected
+
+
+# --- clones ---------------------------------------------------------------------------------------
+
+parties = st.binary(min_size=20, max_size=20).filter(any)
+
+
+@settings(max_examples=15, deadline=None)
+@given(parties, parties, st.integers(0, 2**64 - 1))
+@example(b"\xff" * 20, b"\x01" + bytes(19), 2**64 - 1)
+def test_terms_of_any_escrow_are_kept_alike(buyer, seller, limit):
+    (source,) = {factory.contract.source for factory in twins("clone").values()}
+    interface = compile_files([source])["FullEscrow"]
+    for factory in twins("clone").values():
+        opened = factory.send("open", buyer, seller, limit)
+        address = factory.decode("open", opened.output)
+        escrow = Deployed(factory.environment, interface, address, opened)
+        assert (escrow.call("buyer"), escrow.call("seller")) == (buyer, seller)
+        with pytest.raises(Reverted, match=f"Stranger.*0x{buyer.hex()}, 0x{seller.hex()}"):
+            escrow.call("pay", 1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**64 - 2))
+def test_limit_of_any_escrow_holds_alike(limit):
+    (source,) = {factory.contract.source for factory in twins("clone").values()}
+    interface = compile_files([source])["FullEscrow"]
+    for factory in twins("clone").values():
+        buyer = factory.environment.accounts[0]
+        opened = factory.send("open", buyer, bytes(19) + b"\x01", limit)
+        address = factory.decode("open", opened.output)
+        escrow = Deployed(factory.environment, interface, address, opened)
+        assert escrow.call("pay", limit) == limit
+        with pytest.raises(Reverted, match=rf"OverLimit\({limit + 1}, {limit}\)"):
+            escrow.call("pay", limit + 1)
