@@ -15,7 +15,8 @@ import {Merkle} from "../libraries/Merkle.sol";
 /// Rule           A new slot is 22,100, a byte of calldata 16 or 40; blobs have a market of their
 ///                own.
 /// Pays           Always, if somebody keeps and serves what the chain does not.
-/// Does not pay   For a contract that must read old fills without being shown them.
+/// Does not pay   For a contract that must read old fills without being shown them; and to show one
+///                out of a blob takes a proof of 50,000 gas (EIP-4844), which is not measured here.
 /// Readability    Each step takes the data further from whoever wants to read it.
 struct Fill {
     uint256 taker;
