@@ -286,10 +286,9 @@ def diff(before: Path, after: Path, markdown: bool, fail_on_worse: bool) -> None
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def crosscheck(arguments: tuple[str, ...]) -> None:
     """Confirm the lab's figures by other engines; see `crosscheck --help`."""
-    import runpy
+    from gaslab.crosscheck.__main__ import main as command
 
-    sys.argv = ["python -m gaslab crosscheck", *arguments]
-    runpy.run_module("gaslab.crosscheck", run_name="__main__")
+    command.main(args=list(arguments), prog_name="python -m gaslab crosscheck")
 
 
 # --- schedules ------------------------------------------------------------------------------------

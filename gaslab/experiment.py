@@ -46,6 +46,7 @@ class Technique(StrEnum):
     L2_FEES = "layer-2 fees"
     CALLS = "calls and deployment"
     SIGNATURES = "signatures"
+    OWN = "a pair of your own"  # for pairs outside the catalogue that name no technique
 
 
 @dataclass(frozen=True)

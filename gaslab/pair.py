@@ -85,7 +85,7 @@ def load_pair(path: Path) -> Pair:
     experiment = Experiment(
         id=_slug(given.name("id"), given.text("id", path.stem.lower().replace("_", "-"))),
         title=given.text("title", path.stem),
-        techniques=tuple(_techniques(given)),
+        techniques=tuple(_techniques(given)) or (Technique.OWN,),
         question=given.text("question", f"Which of them costs less gas: {names}?"),
         source=source,
         variants=variants,
