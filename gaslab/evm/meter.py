@@ -10,6 +10,8 @@ created and destroyed accounts) goes through one journal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter, mul
 from typing import Any, NamedTuple
 
 from gaslab.components import Component
@@ -109,6 +111,7 @@ class Meter:
         "reads",
         "refund",
         "reservoir",
+        "schedule",
         "static",
         "steps",
         "transient",
@@ -117,6 +120,7 @@ class Meter:
     )
 
     def __init__(self, schedule: Schedule, *, profile: bool = False):
+        self.schedule = schedule
         self.static = static_gas(schedule)
         self.counts = [0] * 256
         self.parts = [0] * len(PARTS)
@@ -198,8 +202,9 @@ class Meter:
     @property
     def charged(self) -> int:
         """All gas charged so far."""
-        counts = self.counts
-        return sum(self.parts) + sum(gas * counts[code] for code, gas in self.static)
+        pick, prices = self.static
+        fixed: int = sum(map(mul, prices, pick(self.counts)))
+        return sum(self.parts) + fixed
 
     def settle(self, mark: Mark, start: int, remaining: int) -> None:
         """See that a frame's gas is all accounted for.
@@ -216,18 +221,15 @@ class Meter:
     def components(self) -> dict[Component, int]:
         """Gas by component, without zeros."""
         sums = list(self.parts)
-        for code, gas in self.static:
-            sums[STATIC_PARTS[code]] += gas * self.counts[code]
+        for code, count in enumerate(self.counts):
+            if count:
+                sums[STATIC_PARTS[code]] += self.schedule.opcode_gas[code] * count
         return {part: gas for part, gas in zip(PARTS, sums, strict=True) if gas}
 
 
-_STATIC_GAS: dict[Schedule, tuple[tuple[int, int], ...]] = {}
-
-
-def static_gas(schedule: Schedule) -> tuple[tuple[int, int], ...]:
-    """(opcode, gas) of all opcodes whose static gas is not zero."""
-    found = _STATIC_GAS.get(schedule)
-    if found is None:
-        found = tuple((code, gas) for code, gas in schedule.opcode_gas.items() if gas)
-        _STATIC_GAS[schedule] = found
-    return found
+@lru_cache(maxsize=32)
+def static_gas(schedule: Schedule) -> tuple[itemgetter[Any], tuple[int, ...]]:
+    """What picks, from counts by opcode, those that have a price; and their prices."""
+    priced = {code: gas for code, gas in schedule.opcode_gas.items() if gas}
+    priced |= {code: 0 for code in (0x00, 0xFE) if code not in priced}  # it picks a tuple from two
+    return itemgetter(*priced), tuple(priced.values())
