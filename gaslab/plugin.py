@@ -263,6 +263,8 @@ class _Run:
     ----------
     seen : dict of str to int
         Cases compared or taken over, and the transactions of each.
+    rows : list of Row
+        Of tests that passed, not yet written.
     collected, passed : int
         Tests that ask for the fixture.
     whole : bool
@@ -273,6 +275,7 @@ class _Run:
 
     config: pytest.Config
     seen: dict[str, int] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
     collected: int = 0
     passed: int = 0
     whole: bool = True
@@ -299,6 +302,12 @@ class _Run:
             and 0 < self.passed == self.collected
             and _covers(self.config, self.committed.path.parent)
         )
+
+    def write(self) -> None:
+        """Take over what tests that passed have measured, if that is wanted."""
+        if self.rows and self.committed.update:
+            self.committed.merge(self.rows)
+        self.rows.clear()
 
     def dump(self) -> dict[str, Any]:
         """For the controller."""
@@ -358,10 +367,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call" and report.passed and _measures(item):
         run = item.config.stash[_RUN]
         run.passed += 1
-        rows = item.stash.get(_ROWS, [])
-        if rows and run.committed.update:
-            run.committed.merge(rows)
+        if _ROWS in item.stash:
+            run.rows += item.stash[_ROWS]
     return report  # type: ignore[no-any-return]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Write after each module: not so often that it takes long, nor so late that much is lost."""
+    result: Any = yield
+    if nextitem is None or nextitem.path != item.path:
+        item.config.stash[_RUN].write()
+    return result  # type: ignore[no-any-return]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -374,6 +391,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand over to the controller, or see what no test measures any more."""
     run = session.config.stash[_RUN]
+    run.write()  # what an interrupted run has not
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[FIXTURE] = run.dump()
     elif run.is_complete:

@@ -302,6 +302,17 @@ def test_run_with_a_failed_or_skipped_test_calls_no_case_stale(two: pytest.Pytes
     assert len(committed(two)) == 2
 
 
+def test_run_that_stops_early_keeps_what_has_passed_and_nothing_of_what_failed(
+    two: pytest.Pytester,
+) -> None:
+    change(two, "30_000", "30_500")
+    change(two, 'row("two", 40_000))', 'row("two", 50_000)); gaslab.check(1)')
+    path = two.path / "tests/gas/test_made_up.py"
+    path.write_text(path.read_text() + "\n\ndef test_never(gaslab):\n    assert False\n")
+    run(two, "--gaslab-update", "-x").assert_outcomes(passed=1, failed=1)
+    assert [row.gas for row in committed(two).values()] == [30_500, 40_000]
+
+
 def test_run_that_does_not_measure_says_nothing(project: pytest.Pytester) -> None:
     write(project, "    def test_else(): pass", "tests/test_else.py")
     result = run(project)
