@@ -368,7 +368,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         run = item.config.stash[_RUN]
         run.passed += 1
         if _ROWS in item.stash:
-            run.rows += item.stash[_ROWS]
+            measured: list[Row] = item.stash[_ROWS]
+            run.rows += measured
     return report  # type: ignore[no-any-return]
 
 
