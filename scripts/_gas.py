@@ -43,7 +43,7 @@ def prepare(names: Sequence[str]) -> None:
         With what ape says, if the product does not compile.
     """
     compile_many(
-        (variant.source or experiment.source, experiment.settings_of(variant))
+        (experiment.source_of(variant), experiment.settings_of(variant))
         for experiment in (EXPERIMENTS[name] for name in names if name != PRODUCT)
         for variant in experiment.variants
     )

@@ -26,7 +26,6 @@ sys.path.append(str(ROOT))
 
 OUT: Final = ".build/gas"
 SNAPSHOT: Final = ROOT / "tests" / "gas" / "gaslab.snap"
-AGREEMENT: Final = ROOT / "gaslab" / "crosscheck" / "agreement.json"
 SENTENCES: Final = 3  # of each kind of finding
 CHANGES: Final = 10  # cases that differ from the snapshot, by name
 
@@ -171,7 +170,7 @@ def _write(console: Console, rows: "Sequence[Row]", out: Path) -> Path:
     from gaslab.report.book import bind
 
     with console.status("writing the report"):
-        paths = report.write(rows, out, agreement=AGREEMENT)
+        paths = report.write(rows, out)
     book = bind(rows, layouts=False)
     if book.all_chapters:
         console.print(_table(book))
