@@ -7,6 +7,7 @@ out::
     schedule                a fork's gas schedule as data (schedules/*.toml)
     evm/                    py-evm charging by a schedule, every unit to a component
     measurement             what one transaction cost, and what it did
+    abi                     arguments to bytes, bytes to values, reverts to words
     environment             accounts, deployments, transactions, blocks
     solc, sources           compiled contracts cached by content; source maps, profiles
     rollups                 what the same bytes cost on layer 2

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from eth.db.atomic import AtomicDB
 from eth.vm.execution_context import ExecutionContext
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.exceptions import DecodingError
 from sha3 import keccak_256
 
+from gaslab import abi
 from gaslab.errors import InputError, Reverted, TransactionRefused
 from gaslab.evm import lab_state
 from gaslab.evm.envelope import (
@@ -29,7 +28,7 @@ from gaslab.evm.envelope import (
     key_of,
 )
 from gaslab.evm.world import Account, World
-from gaslab.measurement import Log, Measurement
+from gaslab.measurement import Measurement
 from gaslab.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -44,15 +43,6 @@ BASE_FEE = 10**9
 TIP = 10**9
 MAX_FEE = 4 * 10**9
 COINBASE = bytes.fromhex("c014ba5ec014ba5ec014ba5ec014ba5ec014ba5e")
-PANICS = {
-    0x01: "assertion",
-    0x11: "arithmetic overflow",
-    0x12: "division by zero",
-    0x21: "no such member of an enum",
-    0x31: "pop from an empty array",
-    0x32: "index out of bounds",
-    0x41: "out of memory",
-}
 
 
 @dataclass(frozen=True)
@@ -306,7 +296,7 @@ class Environment:
             world.discard(checkpoint)
             world.lock_changes()
         if frame.is_error:
-            raise Reverted("call", _reason(frame.output, type(frame.error).__name__, ()))
+            raise Reverted("call", abi.reason(frame.output, type(frame.error).__name__, ()))
         return bytes(frame.output)
 
     def deploy(
@@ -327,11 +317,11 @@ class Environment:
         InputError
             Arguments that the constructor does not take.
         """
-        inputs = _constructor(contract.abi)
-        data = contract.creation + _encoded(f"{contract.name}.constructor", inputs, args)
+        inputs = abi.constructor(contract.abi)
+        data = contract.creation + abi.encoded(f"{contract.name}.constructor", inputs, args)
         creation = self.send(None, data, sender=sender, value=value, gas=gas, label=label)
         if creation.contract is None:
-            reason = _reason(creation.output, creation.error, contract.abi)
+            reason = abi.reason(creation.output, creation.error, contract.abi)
             raise Reverted(f"{label} {contract.name} under {self.schedule.name}", reason)
         return Deployed(self, contract, creation.contract, creation)
 
@@ -353,11 +343,11 @@ class Deployed:
 
     def _function(self, name: str, count: int | None = None) -> dict[str, Any]:
         functions = [item for item in self.contract.abi if item["type"] == "function"]
-        found = [item for item in functions if name in (item["name"], signature_of(item))]
+        found = [item for item in functions if name in (item["name"], abi.signature(item))]
         if len(found) > 1:
             found = [item for item in found if len(item["inputs"]) == count] or found
         if len(found) != 1:
-            known = ", ".join(sorted(map(signature_of, functions)))
+            known = ", ".join(sorted(map(abi.signature, functions)))
             raise InputError(f"{self.contract.name}.{name}", name, f"one of {known}")
         return found[0]
 
@@ -369,9 +359,9 @@ class Deployed:
         InputError
         """
         function = self._function(name, len(args))
-        signature = signature_of(function)
+        signature = abi.signature(function)
         selector = bytes(keccak_256(signature.encode()).digest()[:4])
-        return selector + _encoded(f"{self.contract.name}.{signature}", function["inputs"], args)
+        return selector + abi.encoded(f"{self.contract.name}.{signature}", function["inputs"], args)
 
     def send(self, name: str, *args: Any, **options: Any) -> Measurement:
         """A transaction; options as of `Environment.send`."""
@@ -394,9 +384,9 @@ class Deployed:
 
     def decode(self, name: str, output: bytes, *, count: int | None = None) -> Any:
         """A function's return data: one value, or a tuple."""
-        types = [_type(item) for item in self._function(name, count)["outputs"]]
+        outputs = self._function(name, count)["outputs"]
         try:
-            values = tuple(map(_plain, types, abi_decode(types, output)))
+            values = abi.decoded(outputs, output)
         except DecodingError as error:
             raise Reverted(f"{self.contract.name}.{name}", f"returned {output.hex()}") from error
         return values[0] if len(values) == 1 else values
@@ -407,16 +397,16 @@ class Deployed:
         """
         events = [item for item in self.contract.abi if item["type"] == "event"]
         own = (log for log in measurement.logs if log.address == self.address)
-        return [_event(log, events) for log in own]
+        return [abi.event(log, events) for log in own]
 
     def reason(self, measurement: Measurement) -> str:
         """Why a transaction failed, decoded by the contract's own errors."""
-        return _reason(measurement.output, measurement.error, self.contract.abi)
+        return abi.reason(measurement.output, measurement.error, self.contract.abi)
 
     def _named(self, reason: str) -> str:
         if not reason.startswith("0x"):
             return reason
-        return _reason(bytes.fromhex(reason[2:]), "Revert", self.contract.abi)
+        return abi.reason(bytes.fromhex(reason[2:]), "Revert", self.contract.abi)
 
 
 def _decoded(raw: bytes, sender: bytes | None) -> Any:
@@ -425,99 +415,3 @@ def _decoded(raw: bytes, sender: bytes | None) -> Any:
     if sender is not None:
         transaction.__dict__["sender"] = sender
     return transaction
-
-
-# --- the ABI ----------------------------------------------------------------------------------
-
-
-def _type(item: Mapping[str, Any]) -> str:
-    """A parameter's canonical type."""
-    kind = str(item["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(map(_type, item['components']))}){kind[5:]}"
-
-
-def signature_of(item: Mapping[str, Any]) -> str:
-    """``name(type,type)`` of a function, event or error."""
-    return f"{item['name']}({','.join(map(_type, item['inputs']))})"
-
-
-def _constructor(abi: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    for item in abi:
-        if item["type"] == "constructor":
-            return item["inputs"]  # type: ignore[no-any-return]
-    return ()
-
-
-def _encoded(where: str, inputs: Sequence[Mapping[str, Any]], args: Sequence[Any]) -> bytes:
-    types = [_type(item) for item in inputs]
-    allowed = f"({', '.join(types)})"
-    if len(types) != len(args):
-        raise InputError(where, f"{len(args)} arguments", allowed)
-    try:
-        return bytes(abi_encode(types, args))
-    except (EncodingError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(where, args, allowed) from error
-
-
-def _plain(kind: str, value: Any) -> Any:
-    """A decoded value; addresses, which eth-abi gives as text, as bytes."""
-    if kind == "address":
-        return bytes.fromhex(value[2:])
-    if kind.startswith("address["):
-        inner = kind[: kind.rindex("[")]
-        return tuple(_plain(inner, one) for one in value)
-    return value
-
-
-def _event(log: Log, events: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
-    topics = [topic.to_bytes(32, "big") for topic in log.topics]
-    for item in events:
-        indexed = [one for one in item["inputs"] if one["indexed"]]
-        anonymous = item.get("anonymous", False)
-        known = not anonymous and topics[:1] == [keccak_256(signature_of(item).encode()).digest()]
-        if known and len(topics) == 1 + len(indexed):
-            break
-    else:
-        return "", {"topics": log.topics, "data": log.data}
-    words = iter(topics[1:])
-    types = [_type(one) for one in item["inputs"] if not one["indexed"]]
-    values = iter(map(_plain, types, abi_decode(types, log.data)))
-    arguments: dict[str, Any] = {}
-    for one in item["inputs"]:
-        kind = _type(one)
-        if not one["indexed"]:
-            arguments[one["name"]] = next(values)
-        elif kind.endswith("]") or kind.startswith("(") or kind in ("bytes", "string"):
-            arguments[one["name"]] = next(words)
-        else:
-            arguments[one["name"]] = _plain(kind, abi_decode([kind], next(words))[0])
-    return item["name"], arguments
-
-
-def _reason(output: bytes, error: str, abi: Sequence[Mapping[str, Any]]) -> str:
-    """A revert's data in words; the halt's name where there is no data."""
-    if error != "Revert" or not output:
-        return error
-    standard = (
-        {"type": "error", "name": "Error", "inputs": [{"type": "string"}]},
-        {"type": "error", "name": "Panic", "inputs": [{"type": "uint256"}]},
-    )
-    for item in (*abi, *standard):
-        if item["type"] != "error":
-            continue
-        if keccak_256(signature_of(item).encode()).digest()[:4] != output[:4]:
-            continue
-        types = [_type(one) for one in item["inputs"]]
-        try:
-            values = [*map(_plain, types, abi_decode(types, output[4:]))]
-        except DecodingError:
-            break
-        if item["name"] == "Error" and types == ["string"]:
-            return str(values[0])
-        if item["name"] == "Panic" and types == ["uint256"]:
-            return f"panic: {PANICS.get(values[0], hex(values[0]))}"
-        shown = (f"0x{one.hex()}" if isinstance(one, bytes) else str(one) for one in values)
-        return f"{item['name']}({', '.join(shown)})"
-    return f"0x{output.hex()}"
