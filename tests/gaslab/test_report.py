@@ -35,7 +35,10 @@ GAS = {"cancun": (900, 500), "prague": (900, 500), "osaka": (900, 500), "amsterd
 
 @pytest.fixture
 def experiments(tmp_path):
-    ring = experiment(tmp_path, "plain", "ring", "root", differs={"root": "Keeps a root."})
+    differs = {"root": "Keeps a root."}
+    ring = experiment(
+        tmp_path, "plain", "ring", "root", differs=differs, title="A <b>ring</b> & co"
+    )
     macro = experiment(tmp_path, "naive", "packed", id="macro", sizes=(1, 10))
     return {ring.id: ring, macro.id: macro}
 
@@ -246,6 +249,8 @@ def test_page_links_and_ids_fit(reader):
 
 def test_page_escapes_what_it_is_told(html):
     assert "What does a price cost &amp; where does it go?" in html
+    assert "A &lt;b&gt;ring&lt;/b&gt; &amp; co" in html
+    assert "<b>ring</b> &" not in html
     assert "&lt;a reader" in html
     assert "<a reader" not in html
 
@@ -436,6 +441,15 @@ def test_layout_counts_slots_and_lost_bytes_of_contract_and_struct():
     assert (position.title, position.note) == ("Position", "each positions[…]")
     assert (position.slots, position.lost) == (2, 16)
     assert [row.count for row in ring.rows] == [1, 1, 3]
+
+
+def test_bytes_between_fields_are_lost_too():
+    members = [
+        {"label": "low", "offset": 0, "slot": "0", "type": "bool"},
+        {"label": "high", "offset": 24, "slot": "0", "type": "uint64"},
+    ]
+    (block,) = blocks_of("Gap", {"storage": members, "types": TYPES})
+    assert block.lost == 32 - 1 - 8
 
 
 def test_layout_of_a_contract_without_state_is_nothing():
