@@ -254,8 +254,8 @@ def _is_shown(bench: Bench, orders: Sequence[BloatOrder]) -> bool:
     last = len(orders) - 1
     match bench.variant.name:
         case "struct":
-            trader, *rest = bench.read("get", last)  # an address in a tuple comes as text
-            known = (bytes.fromhex(trader[2:]), *rest) == orders[last]
+            trader, *rest = bench.read("get", last)
+            known = (trader, *rest) == orders[last]
         case "hash":
             shown = [bench.read("check", last, order) for order in (orders[last], orders[0])]
             known = shown == [True, False]
