@@ -18,7 +18,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """Name of its cached entry: a digest of everything that the output depends on."""
-        parts = [_FORMAT, VERSION, self.name, asdict(self.settings), self.remappings, self.texts]
+        parts = [_FORMAT, VERSION, self.request()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
 
     @property

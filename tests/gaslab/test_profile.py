@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,30 @@ def test_profile_of_lines_cost_what_their_opcodes_do(contracts: dict[str, Contra
     assert 22_100 < lines[9] < 22_300
     assert 2_600 < lines[34] < 4_000  # a cold account, and the ABI around it
     assert sum(profile.lines.values()) == measurement.gas - sum(profile.outside.values())
+
+
+def test_steps_of_a_transaction_are_in_the_order_of_execution(
+    contracts: dict[str, Contract],
+) -> None:
+    _, (measurement,) = profiled(contracts, [("run", 3)])
+    (own,) = {code for depth, code, _, _ in measurement.steps if depth == 0}
+    code = contracts["Outer"].runtime
+    booked: dict[tuple[bytes, int], int] = {}
+    jumped = 0
+    for _, name, pc, gas in measurement.steps:
+        booked[name, pc] = booked.get((name, pc), 0) + gas
+    ran = [pc for _, name, pc, gas in measurement.steps if name == own and gas]
+    for here, after in pairwise(ran):
+        opcode = code[here]
+        size = opcode - 0x5E if 0x60 <= opcode <= 0x7F else 1
+        if opcode in (0x56, 0x57):  # JUMP, JUMPI
+            assert after == here + size or code[after] == 0x5B
+            jumped += 1
+        else:
+            assert after == here + size
+
+    assert jumped > 20
+    assert {key: gas for key, gas in booked.items() if gas} == dict(measurement.by_pc)
 
 
 @pytest.mark.parametrize("schedule", NAMES)

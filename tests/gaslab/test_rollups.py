@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -89,13 +90,15 @@ def test_fastlz_length_any_bytes_agree_with_the_compressor_itself(
 
 def test_fastlz_length_matches_that_end_at_every_limit_agree(solady: Deployed) -> None:
     """Runs of a copy (262), of literals (32), the window (8,191) and the searched end (13)."""
-    noise = bytes((k * k * 7 + k * 31 + 5) % 251 for k in range(8400))
+    noise = hashlib.shake_128(b"noise").digest(8400)
     cases = [b"abc" * k for k in range(1, 12)]
     cases += [noise[:40] + b"z" * k for k in (*range(1, 30), *range(255, 275), 524, 525, 533, 540)]
     cases += [noise[:k] for k in (12, 13, 14, 31, 32, 33, 63, 64, 65)]
     cases += [
         noise[7000:7020] + noise[:k] + noise[7000:7020] + bytes(20) for k in (8170, 8171, 8172)
     ]
+
+    cases += [noise[:50] + noise[:k] + noise[60:100] for k in (*range(3, 50), 270, 271, 272)]
 
     assert [fastlz_length(one) for one in cases] == [solady.call("length", one) for one in cases]
 
