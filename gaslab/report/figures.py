@@ -329,6 +329,17 @@ def shade(saving: Fraction, base: Fraction) -> str:
     return f"{'s' if saving > 0 or not size else 'c'}{size}"
 
 
+def ways_note(chapter: Chapter) -> str:
+    """What the dagger means, and what is not in the gas."""
+    unlike = [
+        f"{one.name}: {one.differs.rstrip('.')}" for one in chapter.results.others if one.differs
+    ]
+    note = f"† not the same thing. {'; '.join(unlike)}." if unlike else ""
+    if any(row["blob_gas"] for row in chapter.results.rows):
+        note += " Blob gas, which has a market of its own, is not in the gas."
+    return note.strip()
+
+
 # --- the macro experiment and the product ---------------------------------------------------------
 
 
@@ -342,7 +353,10 @@ def ways_of(chapter: Chapter) -> dict[str, Table]:
             cells = [results.at(variant.name, size, schedule) for size in sizes]
             if any(cells):
                 rows.append(
-                    [variant.name, *(each(one.gas, one.size) if one else "" for one in cells)]
+                    [
+                        variant.name + (" †" if variant.differs else ""),
+                        *(each(one.gas, one.size) if one else "" for one in cells),
+                    ]
                 )
         found[schedule] = Table(["way", *(f"N = {grouped(size)}" for size in sizes)], rows)
     return found

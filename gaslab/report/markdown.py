@@ -179,7 +179,8 @@ def macro(book: Book) -> str:
         found = ways_of(chapter).get(book.focus)
         if found:
             parts.append(grid([f"gas per {chapter.experiment.unit}", *found.heads[1:]], found.rows))
-    return "\n\n".join(parts)
+            parts.append(escaped(ways_note(chapter)))
+    return "\n\n".join(part for part in parts if part)
 
 
 def product(book: Book, names: Sequence[str] = ()) -> str:

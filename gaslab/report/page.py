@@ -24,6 +24,7 @@ from gaslab.report.figures import (
     pictures_of,
     product_of,
     shared_tables,
+    ways_note,
     ways_of,
 )
 from gaslab.report.highlight import prose, solidity
@@ -87,6 +88,7 @@ class Leaf:
     chapter: Chapter
     pictures: Sequence[Pictures]
     ways: Mapping[str, Table]
+    note: str
     effects: Sequence[tuple[Sequence[str], Table]]
     layer_two: Sequence[tuple[Sequence[str], Table]]
     source_of: str
@@ -98,6 +100,7 @@ def _leaf(chapter: Chapter, book: Book) -> Leaf:
         chapter,
         pictures_of(chapter),
         ways_of(chapter) if macro else {},
+        ways_note(chapter),
         shared_tables(chapter, definitions.EFFECTS),
         shared_tables(chapter, definitions.LAYER_TWO),
         next(one.id for one in book.all_chapters if one.source == chapter.source),
