@@ -17,6 +17,8 @@ from gaslab.evm.envelope import decode
 from gaslab.schedule import load_schedule
 from tests.gaslab.programs import ALICE, HELPERS, SLOTS, programs
 
+pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT opcode")  # py-evm's own
+
 FORKS = {"cancun": CancunVM, "prague": PragueVM}
 
 
