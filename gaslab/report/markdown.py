@@ -12,6 +12,7 @@ from gaslab.report.figures import (
     heat_table,
     pictures_of,
     product_of,
+    ways_note,
     ways_of,
 )
 from gaslab.words import each, grouped
