@@ -190,3 +190,14 @@ def test_constant_changed_by_one_changes_what_is_charged(constant):
     prague = load_schedule("prague")
     changed = prague.with_constant(constant, prague[constant] + 1)
     assert _gas(changed) != _gas(prague)
+
+
+@pytest.mark.parametrize("name", ["PUSH0", "MCOPY", "ADD", "JUMPDEST", "SWAP", "SLOAD"])
+def test_opcode_that_a_schedule_does_not_list_is_invalid(tmp_path, name):
+    listed = (FOLDER / "cancun.toml").read_text()
+    own = load_schedule(_file(tmp_path, re.sub(rf"\n{name} = .*", "", listed)))
+    code = {"SWAP": b"\x5f\x5f" + op("SWAP1"), "MCOPY": b"\x5f" * 3 + op("MCOPY")}
+    for schedule, error in ((load_schedule("cancun"), ""), (own, "InvalidInstruction")):
+        environment = Environment(schedule)
+        environment.set_code(HERE, code.get(name, b"\x60\1\x60\1" + bytes([OPCODES.get(name, 0)])))
+        assert environment.send(HERE).error == error
