@@ -48,7 +48,8 @@ _schedules = click.option(
 @_schedules
 @click.option("--seeds", default=vectors.SCENARIOS, show_default=True, help="Random scenarios.")
 @click.option("--only", multiple=True, metavar="ID", help="These experiments; repeatable.")
-@click.option("--scenarios", type=click.Path(exists=True, path_type=Path), help="More, from a file.")
+@click.option("--scenarios", type=click.Path(exists=True, path_type=Path), help="The product's.")
+@click.option("--source", "sources", multiple=True, type=click.Choice(agreement.SOURCES))
 @click.option("--write", is_flag=True, help="Write the table of agreement anew.")
 def check(
     engines: tuple[str, ...],
@@ -56,10 +57,11 @@ def check(
     seeds: int,
     only: tuple[str, ...],
     scenarios: Path | None,
+    sources: tuple[str, ...],
     write: bool,
 ) -> None:
     """Run everything on every engine that knows its schedule; fails on any disagreement."""
-    stories = Stories(seeds, only, scenarios)
+    stories = Stories(seeds, only, scenarios, sources or agreement.SOURCES)
     found = []
     with started(engines or tuple(ENGINES)) as running:
         for name in schedules or NAMES:
@@ -95,19 +97,25 @@ class Stories:
     only : tuple of str
         Experiments; empty for all.
     file : Path or None
-        Others' scenarios, the product's flows among them.
+        The product's flows, as others wrote them.
+    sources : tuple of str
+        Which to take from (`agreement.SOURCES`).
     """
 
-    def __init__(self, seeds: int, only: tuple[str, ...], file: Path | None):
-        self._seeds = seeds
+    def __init__(
+        self, seeds: int, only: tuple[str, ...], file: Path | None, sources: tuple[str, ...]
+    ):
+        self._seeds = seeds if "random" in sources else 0
+        self._sources = sources
         self._chosen = [EXPERIMENTS[one] for one in only] if only else list(EXPERIMENTS.values())
         self._file = file
 
     def shared(self, fork: str) -> Iterator[tuple[str, Scenario]]:
         """Of which every engine gets the same."""
-        for story in replay.catalogue(self._chosen, load_schedule(fork)):
-            yield "catalogue", story
-        if self._file is not None:
+        if "catalogue" in self._sources:
+            for story in replay.catalogue(self._chosen, load_schedule(fork)):
+                yield "catalogue", story
+        if self._file is not None and "product" in self._sources:
             for story in replay.from_file(self._file, fork):
                 yield "product", story
 
@@ -123,7 +131,7 @@ def compared(fork: str, engines: list[Engine], stories: Stories) -> list[Agreeme
     began = time.monotonic()
     for source, story in stories.shared(fork):
         for engine in engines:
-            if engine.name == "anvil" and story.has_blobs:
+            if engine.name == "anvil" and (story.has_blobs or story.hashes):
                 found[engine.name].left_out += len(story.transactions)
             else:
                 _compare(lab, engine, source, story, found[engine.name])

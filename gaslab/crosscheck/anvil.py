@@ -1,7 +1,7 @@
 """An anvil behind the door of the other engines.
 
-One process a fork, started when it is first asked for; each scenario runs on a snapshot of its
-empty chain, one block a transaction.
+One process a fork and chain id, started when it is first asked for; each scenario runs on a
+snapshot of its empty chain, one block a transaction.
 
 What anvil cannot be asked: PREVRANDAO is its own choice in each block, so programs must not let it
 matter.
@@ -40,7 +40,7 @@ class Anvil:
     """Raises `EngineMissing` if there is none on the path."""
 
     name = "anvil"
-    forks = FORKS
+    forks: tuple[str, ...] = FORKS
 
     def __init__(self) -> None:
         found = shutil.which("anvil")
@@ -49,7 +49,7 @@ class Anvil:
         self._program = found
         told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
         self.version = told.stdout.split()[2].partition("-")[0]
-        self._chains: dict[str, _Chain] = {}
+        self._chains: dict[tuple[str, int], _Chain] = {}
 
     def answer(self, scenario: Scenario) -> Answer:
         """What anvil makes of a scenario.
@@ -58,11 +58,10 @@ class Anvil:
         ------
         AnvilFailed
         """
-        chain = self._chains.get(scenario.fork)
+        kind = scenario.fork, scenario.chain_id
+        chain = self._chains.get(kind)
         if chain is None:
-            chain = self._chains[scenario.fork] = _Chain(
-                self._program, scenario.fork, scenario.chain_id
-            )
+            chain = self._chains[kind] = _Chain(self._program, *kind)
         try:
             return chain.answer(scenario)
         except RpcError as error:
@@ -85,7 +84,6 @@ class _Chain:
     """One anvil process of one fork."""
 
     def __init__(self, program: str, fork: str, chain_id: int):
-        self._chain_id = chain_id
         self._port = _free_port()
         options = f"""--port {self._port} --hardfork {fork} --chain-id {chain_id} --no-mining
             --accounts 1 --balance 0 --timestamp 1 --block-base-fee-per-gas 0 --gas-limit 30000000
@@ -100,8 +98,6 @@ class _Chain:
         self._empty = self._call("evm_snapshot")
 
     def answer(self, scenario: Scenario) -> Answer:
-        if scenario.chain_id != self._chain_id:
-            raise AnvilFailed(f"{scenario.name}: chain {scenario.chain_id}, not {self._chain_id}")
         self._call("evm_revert", self._empty)
         self._empty = self._call("evm_snapshot")
         self._number, self._time = 0, 1

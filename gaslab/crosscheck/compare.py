@@ -34,9 +34,7 @@ class Mismatch:
 
     def __str__(self) -> str:
         parts = f"\n    {self.components}" if self.components else ""
-        return (
-            f"{self.scenario}, {self.what}: lab {self.ours}, {self.engine} {self.theirs}{parts}"
-        )
+        return f"{self.scenario}, {self.what}: lab {self.ours}, {self.engine} {self.theirs}{parts}"
 
 
 def mismatches(lab: Lab, engine: str, scenario: Scenario, theirs: Answer) -> Iterator[Mismatch]:
@@ -60,9 +58,7 @@ def mismatches(lab: Lab, engine: str, scenario: Scenario, theirs: Answer) -> Ite
     for slot in sorted({*ours.storage, *theirs.storage}):
         mine_word, other_word = ours.storage.get(slot, 0), theirs.storage.get(slot, 0)
         if mine_word != other_word:
-            yield Mismatch(
-                scenario.name, _slot(slot), engine, hex(mine_word), hex(other_word)
-            )
+            yield Mismatch(scenario.name, _slot(slot), engine, hex(mine_word), hex(other_word))
 
 
 def _told(one: Outcome, other: Outcome) -> str:

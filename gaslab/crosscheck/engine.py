@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from gaslab.crosscheck.anvil import Anvil
 from gaslab.crosscheck.scenario import Answer, Scenario, answer_from_json
@@ -98,12 +98,12 @@ class Process:
             raise EngineFailed(f"{self.name}: {scenario.name}: {found['error']}")
         return answer_from_json(found)
 
-    def _read(self, what: str) -> Mapping[str, object]:
+    def _read(self, what: str) -> Mapping[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise EngineFailed(f"{self.name} ended where it should have told {what}")
-        found: Mapping[str, object] = json.loads(line)
+        found: Mapping[str, Any] = json.loads(line)
         return found
 
     def __enter__(self) -> Self:
@@ -115,7 +115,8 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         try:
             self._process.wait(timeout=10)

@@ -64,11 +64,13 @@ CANNOT: dict[str, frozenset[str]] = {
 
 @lru_cache(maxsize=64)
 def key(role: str, index: int) -> PrivateKey:
+    """Of somebody who plays a role; the same in every scenario."""
     return PrivateKey(keccak_256(f"crosscheck {role} {index}".encode()).digest())
 
 
 @lru_cache(maxsize=64)
 def address(role: str, index: int) -> bytes:
+    """Of the same."""
     found: bytes = key(role, index).public_key.to_canonical_address()
     return found
 
@@ -314,10 +316,7 @@ def _access_list(world: _World) -> list[list[Any]]:
     return [
         [
             rng.choice((*CONTRACT, *world.accounts)),
-            [
-                rng.randrange(SLOTS + 1).to_bytes(32, "big")
-                for _ in range(rng.choice((0, 1, 2, 4)))
-            ],
+            [rng.randrange(SLOTS + 1).to_bytes(32, "big") for _ in range(rng.choice((0, 1, 2, 4)))],
         ]
         for _ in range(rng.randrange(1, 4))
     ]

@@ -12,7 +12,9 @@ import coincurve
 BY_FORK = {
     "cancun": tuple(range(0x01, 0x0A)),
     "prague": tuple(range(0x01, 0x0A)) * 4 + tuple(range(0x0B, 0x10)) * 3 + (0x10, 0x11),
-    "osaka": tuple(range(0x01, 0x0A)) * 4 + tuple(range(0x0B, 0x10)) * 3 + (0x10, 0x11, *[0x100] * 6),
+    "osaka": tuple(range(0x01, 0x0A)) * 4
+    + tuple(range(0x0B, 0x10)) * 3
+    + (0x10, 0x11, *[0x100] * 6),
 }
 BY_FORK["amsterdam-draft"] = BY_FORK["osaka"]
 POINT_EVALUATION = 0x0A
@@ -33,6 +35,7 @@ _P256 = (
 
 
 def words(*values: int) -> bytes:
+    """Numbers of 32 bytes each."""
     return b"".join(value.to_bytes(32, "big") for value in values)
 
 
@@ -52,7 +55,7 @@ def plain_input(number: int) -> bytes:
     return _MAKERS[number](Random(number))
 
 
-def _point_evaluation(rng: Random) -> bytes:
+def _point_evaluation(_: Random) -> bytes:
     """The proof that the polynomial zero is zero at 5: all points lie at infinity."""
     infinity = b"\xc0" + bytes(47)
     versioned = b"\x01" + hashlib.sha256(infinity).digest()[1:]
@@ -115,7 +118,7 @@ def _g1_mul(rng: Random) -> bytes:
     return b"".join(_g1(rng) + words(rng.getrandbits(16)) for _ in range(rng.randrange(1, 5)))
 
 
-def _g2_add(rng: Random) -> bytes:
+def _g2_add(_: Random) -> bytes:
     return bytes(512)
 
 

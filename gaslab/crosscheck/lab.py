@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from eth._utils.generator import CachedIterable
+from eth.vm.execution_context import ExecutionContext
+
 from gaslab.crosscheck.scenario import Answer, Outcome, Scenario, Sent, logs_digest, refusal
 from gaslab.environment import Environment
 from gaslab.errors import InputError, TransactionRefused
 from gaslab.evm.world import Account
 from gaslab.measurement import Measurement
 from gaslab.schedule import Schedule
+
+
+class _Chain(Environment):
+    """An environment that knows the hashes of earlier blocks."""
+
+    hashes: Mapping[int, bytes]
+
+    def _context(self) -> ExecutionContext:
+        found = super()._context()
+        if getattr(self, "hashes", None):
+            earlier = range(self.number - 1, max(self.number - 257, -1), -1)
+            found._prev_hashes = CachedIterable(
+                self.hashes.get(number, bytes(32)) for number in earlier
+            )
+        return found
 
 
 class Lab:
@@ -34,7 +54,8 @@ class Lab:
         return Answer(outcomes, {key: value for key, value in values.items() if value})
 
     def genesis(self, scenario: Scenario) -> Environment:
-        chain = Environment(self.schedule, chain_id=scenario.chain_id)
+        chain = _Chain(self.schedule, chain_id=scenario.chain_id)
+        chain.hashes = scenario.hashes
         chain.set_genesis(
             {
                 address: Account(one.balance, one.nonce, one.code, dict(one.storage))

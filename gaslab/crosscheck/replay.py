@@ -1,4 +1,4 @@
-"""What the lab sent elsewhere, as scenarios: the catalogue's experiments, and others' from files."""
+"""What was sent elsewhere, as scenarios: by the catalogue's experiments, or told in files."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def recorded(name: str, environment: Environment) -> Scenario:
     )
 
 
-def catalogue(
-    experiments: Sequence[Experiment], schedule: Schedule
-) -> Iterator[Scenario]:
+def catalogue(experiments: Sequence[Experiment], schedule: Schedule) -> Iterator[Scenario]:
     """Drive experiments under a schedule; a scenario for each variant and size."""
     for experiment in experiments:
         for variant in experiment.variants:

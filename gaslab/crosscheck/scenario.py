@@ -13,7 +13,6 @@ from typing import Any
 
 from gaslab.measurement import Log, Slot
 
-
 BLOB = 3  # a transaction's type
 
 
@@ -112,6 +111,8 @@ class Scenario:
     transactions : tuple of Sent
     watch : frozenset of Slot
         Whose values are compared after the last transaction.
+    hashes : mapping of int to bytes
+        Of earlier blocks, by number, where a transaction asks for them.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Scenario:
     alloc: Mapping[bytes, Genesis]
     transactions: tuple[Sent, ...]
     watch: frozenset[Slot] = frozenset()
+    hashes: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def has_blobs(self) -> bool:
@@ -131,12 +133,14 @@ class Scenario:
         watch: dict[str, list[str]] = {}
         for address, slot in sorted(self.watch):
             watch.setdefault(_hex(address), []).append(hex(slot))
+        hashes = {str(number): _hex(found) for number, found in self.hashes.items()}
         return {
             "fork": self.fork,
             "chain_id": self.chain_id,
             "alloc": {_hex(address): _account(found) for address, found in self.alloc.items()},
             "transactions": [_block(sent) for sent in self.transactions],
             "watch": watch,
+            **({"hashes": hashes} if hashes else {}),
         }
 
 
@@ -166,6 +170,7 @@ def scenario_from_json(name: str, found: Mapping[str, Any]) -> Scenario:
             for address, slots in found["watch"].items()
             for slot in slots
         ),
+        {int(number): bytes.fromhex(one[2:]) for number, one in found.get("hashes", {}).items()},
     )
 
 
@@ -182,6 +187,7 @@ def answer_from_json(found: Mapping[str, Any]) -> Answer:
 
 
 def refusal(note: str) -> Outcome:
+    """Of a transaction that no block could hold."""
     return Outcome(0, False, logs_digest(()), refused=True, note=note)
 
 

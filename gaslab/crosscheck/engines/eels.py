@@ -33,14 +33,17 @@ rlp = import_module("ethereum_rlp").rlp
 
 
 def unhex(text: str) -> bytes:
+    """Bytes of a hex text."""
     return bytes.fromhex(text[2:])
 
 
 def word(text: str) -> Any:
+    """32 bytes of a hex number."""
     return Bytes32(int(text, 16).to_bytes(32, "big"))
 
 
 def genesis(fork: Fork, alloc: dict[str, Any]) -> Any:
+    """The state before the first transaction."""
     state = fork.state.State()
     for text, account in alloc.items():
         address = fork.types.Address(unhex(text))
@@ -59,12 +62,14 @@ def genesis(fork: Fork, alloc: dict[str, Any]) -> Any:
 
 
 def decoded(fork: Fork, raw: bytes) -> Any:
+    """A signed transaction."""
     if raw[0] >= 0xC0:
         return rlp.decode_to(fork.transactions.LegacyTransaction, raw)
     return fork.transactions.decode_transaction(raw)
 
 
 def digest(logs: Any) -> str:
+    """One word for all that was logged, the same in every engine."""
     text = "".join(
         f"{log.address.hex()}:{','.join(topic.hex() for topic in log.topics)}:{log.data.hex()}\n"
         for log in logs
@@ -72,14 +77,19 @@ def digest(logs: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def outcome(fork: Fork, state: Any, chain_id: int, sent: dict[str, Any]) -> dict[str, Any]:
+def outcome(
+    fork: Fork, state: Any, scenario: dict[str, Any], sent: dict[str, Any]
+) -> dict[str, Any]:
+    """What comes of one transaction."""
+    known, number = scenario.get("hashes", {}), sent["number"]
+    earlier = (known.get(str(n), "0x0") for n in range(max(number - 256, 0), number))
     environment = fork.vm.BlockEnvironment(
-        chain_id=numeric.U64(chain_id),
+        chain_id=numeric.U64(scenario["chain_id"]),
         state=state,
         block_gas_limit=numeric.Uint(sent["gas_limit"]),
-        block_hashes=[],
+        block_hashes=[Hash32(word(found)) for found in earlier] if known else [],
         coinbase=fork.types.Address(unhex(sent["coinbase"])),
-        number=numeric.Uint(sent["number"]),
+        number=numeric.Uint(number),
         base_fee_per_gas=numeric.Uint(sent["base_fee"]),
         time=numeric.U256(sent["timestamp"]),
         prev_randao=word(sent["prevrandao"]),
@@ -101,6 +111,7 @@ def outcome(fork: Fork, state: Any, chain_id: int, sent: dict[str, Any]) -> dict
 
 
 def watched(fork: Fork, state: Any, watch: dict[str, list[str]]) -> dict[str, dict[str, str]]:
+    """Values of the slots that were asked for, without zeros."""
     values: dict[str, dict[str, str]] = {}
     for text, slots in watch.items():
         address = fork.types.Address(unhex(text))
@@ -112,16 +123,16 @@ def watched(fork: Fork, state: Any, watch: dict[str, list[str]]) -> dict[str, di
 
 
 def answer(forks: dict[str, Fork], scenario: dict[str, Any]) -> dict[str, Any]:
+    """What comes of a scenario."""
     name = scenario["fork"]
     fork = forks.get(name) or forks.setdefault(name, Fork(name))
     state = genesis(fork, scenario["alloc"])
-    results = [
-        outcome(fork, state, scenario["chain_id"], sent) for sent in scenario["transactions"]
-    ]
+    results = [outcome(fork, state, scenario, sent) for sent in scenario["transactions"]]
     return {"results": results, "storage": watched(fork, state, scenario["watch"])}
 
 
 def serve() -> None:
+    """Say hello; then answer until the input ends."""
     hello = {"version": version("ethereum-execution"), "forks": FORKS}
     sys.stdout.write(json.dumps(hello) + "\n")
     sys.stdout.flush()

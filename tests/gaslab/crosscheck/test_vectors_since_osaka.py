@@ -1,4 +1,4 @@
-"""The lab against what engines said of over a thousand random transactions: osaka and amsterdam-draft.
+"""The lab against what engines said of a thousand random transactions: osaka, amsterdam-draft.
 
 The engines are not needed: their answers are committed.
 """

@@ -1,4 +1,4 @@
-"""The lab against what engines said of over a thousand random transactions: cancun and prague.
+"""The lab against what engines said of a thousand random transactions each: cancun and prague.
 
 The engines are not needed: their answers are committed.
 """
