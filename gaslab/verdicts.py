@@ -109,12 +109,15 @@ def _gas(results: Results) -> Iterator[Verdict]:
 
 
 def _compared(base: Row, found: Row) -> dict[str, int]:
-    return {
+    figures = {
         "size": base.size,
         "baseline": base.gas,
         "gas": found.gas,
         "saving": base.gas - found.gas,
     }
+    if found["blob_gas"]:
+        figures["blob_gas"] = found["blob_gas"]
+    return figures
 
 
 def _change(
@@ -134,8 +137,10 @@ def _change(
         verb = "saves" if saving > 0 else "costs"
         sentence = (
             f"{_name(variant)} {verb} {rate} {'of' if saving > 0 else 'more than'} {base}"
-            f"{_by_item(results, abs(saving), size, first)}{_elsewhere(figures, first)}."
+            f"{_by_item(results, abs(saving), size, first)}{_elsewhere(figures, first)}"
         )
+        blob = figures[first].get("blob_gas", 0)
+        sentence += f"; {grouped(blob)} blob gas come on top." if blob else "."
     return Verdict(kind, results.experiment.id, variant.name, size, names, figures, sentence)
 
 

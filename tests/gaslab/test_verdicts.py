@@ -79,6 +79,13 @@ def test_saving_of_the_same_rate_elsewhere_is_told_as_such(pair):
     ]
 
 
+def test_saving_by_a_blob_tells_the_blob_gas_that_comes_on_top(pair):
+    rows = [plain("plain", 1, "osaka", 100), plain("ring", 1, "osaka", 50, blob_gas=131_072)]
+    assert told(results(pair, rows), Kind.SAVES) == [
+        "ring saves 50.0 % of plain at N = 1: 50 gas; 131,072 blob gas come on top."
+    ]
+
+
 def test_saving_without_meaning_per_item_is_not_divided(tmp_path):
     about = experiment(tmp_path, "plain", "ring", per_item=False)
     found = results(about, by_size({4: 100}, {4: 90}))
