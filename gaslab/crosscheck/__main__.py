@@ -12,7 +12,7 @@ import click
 from gaslab.catalogue import EXPERIMENTS
 from gaslab.crosscheck import agreement, replay, vectors
 from gaslab.crosscheck.agreement import Agreement
-from gaslab.crosscheck.compare import mismatches
+from gaslab.crosscheck.compare import Ours, mismatches, ours
 from gaslab.crosscheck.engine import ENGINES, Engine, started
 from gaslab.crosscheck.generator import CANNOT, scenario
 from gaslab.crosscheck.install import install as install_engines
@@ -69,7 +69,7 @@ def check(
             found += compared(name, knowing, stories)
     click.echo(agreement.markdown(found))
     if write:
-        agreement.write(found)
+        agreement.write([*found, *agreement.others(found)])
     wrong = sum(one.disagreeing for one in found)
     if wrong:
         raise click.ClickException(f"{wrong} transactions or slots disagree")
@@ -130,24 +130,25 @@ def compared(fork: str, engines: list[Engine], stories: Stories) -> list[Agreeme
     found = {one.name: Agreement(one.name, one.version, fork) for one in engines}
     began = time.monotonic()
     for source, story in stories.shared(fork):
+        mine = ours(lab, story)
         for engine in engines:
             if engine.name == "anvil" and (story.has_blobs or story.hashes):
                 found[engine.name].left_out += len(story.transactions)
             else:
-                _compare(lab, engine, source, story, found[engine.name])
+                _compare(mine, engine, source, story, found[engine.name])
     for engine in engines:
         for story in stories.random(fork, engine.name):
-            _compare(lab, engine, "random", story, found[engine.name])
+            _compare(ours(lab, story), engine, "random", story, found[engine.name])
     spent = time.monotonic() - began
     click.echo(f"{fork}: {sum(one.total for one in found.values())} compared in {spent:.0f} s")
     return list(found.values())
 
 
-def _compare(lab: Lab, engine: Engine, source: str, story: Scenario, counts: Agreement) -> None:
+def _compare(mine: Ours, engine: Engine, source: str, story: Scenario, counts: Agreement) -> None:
     answer = engine.answer(story)
     counts.compared[source] += len(story.transactions)
     counts.refused += sum(one.refused for one in answer.outcomes)
-    for mismatch in mismatches(lab, engine.name, story, answer):
+    for mismatch in mismatches(mine, engine.name, story, answer):
         counts.disagreeing += 1
         if counts.disagreeing <= SHOWN:
             click.echo(str(mismatch), err=True)

@@ -16,6 +16,11 @@ SNAPSHOT = HERE.parents[1] / "tests" / "gas" / "gaslab.snap"
 SOURCES = ("catalogue", "product", "random")
 
 
+def snapshot_hash(path: Path = SNAPSHOT) -> str:
+    """Short word for the lab's committed figures."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else "none"
+
+
 @dataclass
 class Agreement:
     """One engine under one schedule.
@@ -30,6 +35,8 @@ class Agreement:
     left_out : int
         Transactions that the engine could not be asked.
     disagreeing : int
+    snapshot : str
+        Short hash of the lab's committed figures when this was compared.
     """
 
     engine: str
@@ -39,6 +46,7 @@ class Agreement:
     refused: int = 0
     left_out: int = 0
     disagreeing: int = 0
+    snapshot: str = field(default_factory=snapshot_hash)
 
     @property
     def total(self) -> int:
@@ -49,19 +57,33 @@ class Agreement:
         return self.total - self.disagreeing
 
 
-def snapshot_hash(path: Path = SNAPSHOT) -> str:
-    """Short word for the lab's committed figures."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else "none"
-
-
 def write(found: Sequence[Agreement], folder: Path = HERE) -> None:
     """Write ``agreement.json`` and ``agreement.md``."""
     rows = [
         {**asdict(one), "agreeing": one.agreeing, "total": one.total} for one in sorted_rows(found)
     ]
-    content = {"snapshot": snapshot_hash(), "rows": rows}
+    content = {"snapshots": _snapshots(found), "rows": rows}
     (folder / "agreement.json").write_text(json.dumps(content, indent=2) + "\n")
     (folder / "agreement.md").write_text(markdown(found))
+
+
+def others(found: Sequence[Agreement], folder: Path = HERE) -> list[Agreement]:
+    """What was written before of schedules and engines that are not compared now."""
+    path = folder / "agreement.json"
+    if not path.is_file():
+        return []
+    compared = {(one.engine, one.schedule) for one in found}
+    kept = []
+    for row in json.loads(path.read_text())["rows"]:
+        fields = {name: row[name] for name in row if name not in ("agreeing", "total")}
+        one = Agreement(**{**fields, "compared": Counter(fields["compared"])})
+        if (one.engine, one.schedule) not in compared:
+            kept.append(one)
+    return kept
+
+
+def _snapshots(found: Sequence[Agreement]) -> list[str]:
+    return sorted({one.snapshot for one in found})
 
 
 def sorted_rows(found: Sequence[Agreement]) -> list[Agreement]:
@@ -83,7 +105,8 @@ def markdown(found: Sequence[Agreement]) -> str:
         + "\n".join(lines)
         + "\n\nTransactions whose gas, status and logs, and whose storage in the end, the lab and "
         "the engine agree on.\nAs of the lab's snapshot "
-        f"`{snapshot_hash()}`. Left out where an engine cannot be asked: "
+        + ", ".join(f"`{one}`" for one in _snapshots(found))
+        + ". Left out where an engine cannot be asked: "
         f"{sum(one.left_out for one in found):,}\n(anvil takes no blob transaction without its "
-        "blobs).\n"
+        "blobs, and no hashes of blocks that it did not make).\n"
     )

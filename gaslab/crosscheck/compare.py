@@ -37,28 +37,54 @@ class Mismatch:
         return f"{self.scenario}, {self.what}: lab {self.ours}, {self.engine} {self.theirs}{parts}"
 
 
-def mismatches(lab: Lab, engine: str, scenario: Scenario, theirs: Answer) -> Iterator[Mismatch]:
-    """Run a scenario in the lab and compare it with an engine's answer."""
-    ours = lab.answer(scenario)
+@dataclass(frozen=True)
+class Ours:
+    """What the lab made of a scenario.
+
+    Attributes
+    ----------
+    answer : Answer
+    breakdowns : tuple of str
+        Components of each transaction; empty for a refused one.
+    """
+
+    answer: Answer
+    breakdowns: tuple[str, ...]
+
+
+def ours(lab: Lab, scenario: Scenario) -> Ours:
+    """Run a scenario in the lab."""
+    answer = lab.answer(scenario)
     measured = iter(lab.measurements)
-    for i, (sent, mine, other) in enumerate(
-        zip(scenario.transactions, ours.outcomes, theirs.outcomes, strict=True)
-    ):
-        measurement = None if mine.refused else next(measured)
-        if mine != other:
-            parts = measurement.components.items() if measurement else ()
+    return Ours(
+        answer,
+        tuple(
+            ""
+            if one.refused
+            else " ".join(f"{part}={gas}" for part, gas in next(measured).components.items())
+            for one in answer.outcomes
+        ),
+    )
+
+
+def mismatches(mine: Ours, engine: str, scenario: Scenario, theirs: Answer) -> Iterator[Mismatch]:
+    """Compare what the lab made of a scenario with an engine's answer."""
+    pairs = zip(mine.answer.outcomes, theirs.outcomes, strict=True)
+    for i, (own, other) in enumerate(pairs):
+        if own != other:
+            label = scenario.transactions[i].label
             yield Mismatch(
                 scenario.name,
-                f"transaction {i} ({sent.label})" if sent.label else f"transaction {i}",
+                f"transaction {i} ({label})" if label else f"transaction {i}",
                 engine,
-                _told(mine, other),
-                _told(other, mine),
-                " ".join(f"{part}={gas}" for part, gas in parts),
+                _told(own, other),
+                _told(other, own),
+                mine.breakdowns[i],
             )
-    for slot in sorted({*ours.storage, *theirs.storage}):
-        mine_word, other_word = ours.storage.get(slot, 0), theirs.storage.get(slot, 0)
-        if mine_word != other_word:
-            yield Mismatch(scenario.name, _slot(slot), engine, hex(mine_word), hex(other_word))
+    for slot in sorted({*mine.answer.storage, *theirs.storage}):
+        own_word, other_word = mine.answer.storage.get(slot, 0), theirs.storage.get(slot, 0)
+        if own_word != other_word:
+            yield Mismatch(scenario.name, _slot(slot), engine, hex(own_word), hex(other_word))
 
 
 def _told(one: Outcome, other: Outcome) -> str:

@@ -29,8 +29,8 @@ def _python(folder: Path, lock: Path) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
-    pip = "-m pip install --quiet --disable-pip-version-check --require-hashes -r".split()
-    _run([folder / "bin" / "python", *pip, lock], folder)
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    _run([*pip, "--disable-pip-version-check", "--require-hashes", "-r", lock], folder)
     _stamp(folder, (lock,))
 
 
