@@ -86,3 +86,23 @@ def test_measuring_a_plain_chain_is_refused():
     chain = PyEVMBackend().chain
     with pytest.raises(InputError, match="vm_for"), measuring(chain):
         pass
+
+
+def test_vm_for_runs_code_outside_any_transaction():
+    # As a block's own system calls do.
+    chain = _chain(load_schedule("osaka"))
+    with measuring(chain) as found:
+        frame = chain.get_vm().execute_bytecode(
+            origin=None,
+            gas_price=0,
+            gas=100_000,
+            to=b"\x0a" * 20,
+            sender=b"\x0b" * 20,
+            value=0,
+            data=b"",
+            code=op("MSTORE8", 31, 7) + op("RETURN", 0, 32),
+        )
+    assert frame.is_success
+    assert int.from_bytes(frame.output, "big") == 7
+    assert frame.get_gas_used() == 3 + 3 + 3 + 3 + 3 + 2
+    assert found == []  # it is no transaction
