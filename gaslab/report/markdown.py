@@ -100,7 +100,8 @@ def headline(book: Book, base: str = "", names: Sequence[str] = ()) -> str:
     heads = ["experiment", "N", "baseline", "best", *(note.name for note in book.schedules)]
     rows = []
     for row in (found[name] for name in names or found):
-        chapter, usual = row.chapter, row.chapter.results.winners(row.chapter.results.focus)
+        chapter, focus = row.chapter, row.chapter.results.focus
+        best = next((cell.winner for cell in row.cells if cell and cell.schedule == focus), "–")
         cells = []
         for cell in row.cells:
             told = cell.text + (" †" if cell.unlike else "") if cell else "–"
@@ -112,7 +113,7 @@ def headline(book: Book, base: str = "", names: Sequence[str] = ()) -> str:
                 f"[{escaped(chapter.experiment.title)}]({base}#{chapter.id})",
                 grouped(row.size),
                 chapter.experiment.baseline.name,
-                usual[0] if usual else "–",
+                best,
                 *cells,
             ]
         )
