@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -27,6 +28,7 @@ sys.path.append(str(ROOT))
 OUT: Final = ".build/gas"
 SNAPSHOT: Final = ROOT / "tests" / "gas" / "gaslab.snap"
 SENTENCES: Final = 3  # of each kind of finding
+WIDTH: Final = 100  # of what is printed into a file
 CHANGES: Final = 10  # cases that differ from the snapshot, by name
 
 
@@ -70,6 +72,8 @@ def cli(
     from gaslab.errors import GasLabError
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
     started = time.monotonic()
     try:
         rows = (
@@ -186,24 +190,26 @@ def _table(book: "Book") -> Table:
     """What the cheapest variant that does the same thing saves, at the largest N."""
     from gaslab.report.figures import heat_table
 
-    table = Table(title="The cheapest way that does the same thing", title_justify="left")
+    table = Table(
+        title="The cheapest way that does the same thing",
+        caption="* another way wins there",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("experiment", no_wrap=True)
     table.add_column("N", justify="right", no_wrap=True)
     table.add_column("winner", no_wrap=True)
     for note in book.schedules:
-        table.add_column(note.name, justify="right")
+        table.add_column(
+            note.name.removesuffix("-draft"), justify="right", no_wrap=True, min_width=8
+        )
     for row in heat_table(book):
         usual = next((cell for cell in row.cells if cell and cell.schedule == book.focus), None)
-        cells = [
-            ""
-            if cell is None
-            else f"[yellow]{cell.winner}[/] {cell.text}"
-            if cell.changed
-            else cell.text
-            for cell in row.cells
-        ]
-        winner = "nothing comparable" if usual is None else usual.winner
-        table.add_row(row.chapter.id, f"{row.size:,}", winner, *cells)
+        cells = [f"{cell.text}{'*' if cell.changed else ' '}" if cell else "" for cell in row.cells]
+        table.add_row(row.chapter.id, f"{row.size:,}", usual.winner if usual else "", *cells)
     return table
 
 
