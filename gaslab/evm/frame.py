@@ -1,7 +1,7 @@
 """One frame of execution: stack, memory, gas, and the loop over a code's opcodes.
 
 `Frame` takes the place of py-evm's computation. It charges by the tables of its class, which
-`gaslab.evm.tables` makes from a schedule, and reports every charge to the transaction's `Meter`.
+`gaslab.evm.tables_of` makes from a schedule, and reports every charge to the transaction's `Meter`.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class Frame(PragueComputation):  # type: ignore[misc]
         self.memory.extend(bytes(32 * (after - before)))
 
     def consume_gas(self, amount: int, reason: str) -> None:
-        """Nothing: py-evm's precompiles call this, and `run_precompile` has charged already."""
+        """Nothing: py-evm's precompiles call this, and `_run` has charged already."""
 
     # --- running ------------------------------------------------------------------------------
 
