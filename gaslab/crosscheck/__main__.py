@@ -17,6 +17,7 @@ from gaslab.crosscheck.engine import ENGINES, Engine, started
 from gaslab.crosscheck.generator import CANNOT, scenario
 from gaslab.crosscheck.install import install as install_engines
 from gaslab.crosscheck.lab import Lab
+from gaslab.crosscheck.mutation import survivors
 from gaslab.crosscheck.scenario import Scenario
 from gaslab.errors import GasLabError
 from gaslab.schedule import NAMES, load_schedule
@@ -85,6 +86,15 @@ def update(schedules: tuple[str, ...]) -> None:
             found = [vectors.vector(seed, one, engine.answer(one)) for seed, one in stories]
             vectors.write(fork, engine.name, engine.version, found)
             click.echo(f"{fork}: {len(found)} scenarios by {engine.name} {engine.version}")
+
+
+@main.command()
+@_schedules
+def mutate(schedules: tuple[str, ...]) -> None:
+    """Change each constant in turn; fails if the vectors miss one. Takes minutes."""
+    missed = [f"{fork}: {one}" for fork in schedules or NAMES for one in survivors(fork)]
+    if missed:
+        raise click.ClickException("no vector notices " + ", ".join(missed))
 
 
 class Stories:

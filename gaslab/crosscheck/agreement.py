@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gaslab.schedule import NAMES
@@ -60,7 +60,7 @@ class Agreement:
 def write(found: Sequence[Agreement], folder: Path = HERE) -> None:
     """Write ``agreement.json`` and ``agreement.md``."""
     rows = [
-        {**asdict(one), "agreeing": one.agreeing, "total": one.total} for one in sorted_rows(found)
+        {**vars(one), "agreeing": one.agreeing, "total": one.total} for one in sorted_rows(found)
     ]
     content = {"snapshots": _snapshots(found), "rows": rows}
     (folder / "agreement.json").write_text(json.dumps(content, indent=2) + "\n")
