@@ -73,6 +73,16 @@ format: environment ## Format the Python code and sort its imports
 fuzz: setup ## Run the property and differential tests with far more examples
 	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n $(WORKERS) tests/property tests/differential $(ARGS)
 
+.PHONY: engines
+engines: environment ## Install the engines that the gas lab is compared with
+	@$(BIN)/python -m gaslab.crosscheck install
+
+.PHONY: crosscheck
+crosscheck: setup engines ## Compare the gas lab with every engine on all it has (takes half an hour)
+	@$(BIN)/python -m tests.gaslab.crosscheck.product .build/crosscheck/product.jsonl
+	@$(BIN)/python -m gaslab.crosscheck check --write \
+		--scenarios .build/crosscheck/product.jsonl $(ARGS)
+
 # ------------------------------------------------------------------- updating what is committed
 
 .PHONY: gas-update
@@ -87,6 +97,10 @@ layout-update: environment ## Write the snapshots of storage layout and code siz
 .PHONY: vectors-update
 vectors-update: setup ## Write the test vectors anew
 	@$(BIN)/python -m tests.vectors.generate
+
+.PHONY: crosscheck-update
+crosscheck-update: environment engines ## Write anew what the engines say of random transactions
+	@$(BIN)/python -m gaslab.crosscheck update
 
 .PHONY: lock
 lock: environment ## Resolve requirements.in and package.json into the lock files
