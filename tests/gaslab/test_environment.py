@@ -369,6 +369,26 @@ def test_authorization_without_gas_for_its_state_does_not_stand():
     assert environment.nonce(environment.accounts[0]) == 1
 
 
+@pytest.mark.parametrize(
+    ("keys", "value", "spare"),
+    [
+        pytest.param((5, 6), 0, 7_816 + 9_000 + 35_190 - 1, id="for the next authorization"),
+        pytest.param((5,), 1, 6_000 + 183_600 - 1, id="for the new account"),
+    ],
+)
+def test_authorization_before_the_gas_runs_out_does_not_stand_either(keys, value, spare):
+    environment = _scene_7702("amsterdam-draft")
+    first = 7_816 + 9_000 + 35_190
+    signed = [_authorization(environment, key) for key in keys]
+    gas = 15_000 + first + spare
+    short = environment.send(NOBODY, value=value, authorizations=signed, gas=gas)
+    assert (short.error, short.gas) == ("OutOfGas", gas)
+    assert environment.code(environment.accounts[5]) == b""
+    assert environment.nonce(environment.accounts[5]) == 0
+    assert environment.send(NOBODY, value=value, authorizations=signed, gas=gas + 1).success
+    assert environment.code(environment.accounts[5])
+
+
 def test_authorization_under_a_schedule_without_them_is_refused():
     environment = _scene_7702("cancun")
     with pytest.raises(TransactionRefused, match="cancun has no transactions that set code"):
