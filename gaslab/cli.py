@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gaslab.schedule import Schedule
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "tests" / "gas" / "gaslab.snap"
-REPORT = Path(".build") / "gas-report"
+REPORT = Path(".build") / "gas"
 
 
 class _Group(click.Group):
