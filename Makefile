@@ -23,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ------------------------------------------------------------------------------------------- using
 
@@ -78,7 +78,7 @@ engines: environment ## Install the engines that the gas lab is compared with
 	@$(BIN)/python -m gaslab.crosscheck install
 
 .PHONY: crosscheck
-crosscheck: setup engines ## Compare the gas lab with every engine on all it has (takes half an hour)
+crosscheck: setup engines ## Compare the gas lab with every engine; takes half an hour (ARGS=...)
 	@$(BIN)/python -m tests.gaslab.crosscheck.product .build/crosscheck/product.jsonl
 	@$(BIN)/python -m gaslab.crosscheck check --write \
 		--scenarios .build/crosscheck/product.jsonl $(ARGS)
