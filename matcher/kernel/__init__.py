@@ -1,0 +1,1 @@
+"""Compiled kernels: flat preallocated arrays, no I/O, no clock, no objects."""

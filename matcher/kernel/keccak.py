@@ -1,0 +1,376 @@
+"""Keccak-256 in eight lanes: batches of digests, eight at a time.
+
+The permutation is emitted as LLVM vector instructions over eight 64-bit lanes, one message each.
+LLVM lowers them to what the processor has: a word is one register with AVX-512, two with AVX2, four
+with SSE2 or NEON. No instruction is named here: there is no processor to detect, no second path.
+`keccak_plain` says the same without lanes, and stands in where numba compiles nothing
+(``NUMBA_DISABLE_JIT=1``).
+
+A node has 32 bytes and stands in four int64 as its bytes lie in memory: words ``4 * i`` to
+``4 * i + 3`` of an array are node i. node(0, 0) is 0, as everywhere in the protocol's trees.
+Functions are compiled when this module is first imported on a machine; numba keeps the result
+beside this file. Copies are loops over words: slices would triple the time that takes.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from matcher.kernel import keccak_plain
+from matcher.kernel.compiled import compiled
+
+LANES: Final = 8
+NODE_BYTES: Final = 32
+NODE_WORDS: Final = 4  # of 64 bits
+RATE: Final = 136  # bytes of a message that one permutation takes in
+_RATE_WORDS: Final = RATE // 8
+_STATE_WORDS: Final = 25
+_ROUNDS: Final = 24
+_FIRST_PAD: Final = 0x01  # the byte after the message
+_LAST_PAD: Final = 0x80  # with the block's last byte
+
+_ROTATIONS: Final = (
+    (0, 1, 62, 28, 27),
+    (36, 44, 6, 55, 20),
+    (3, 10, 43, 25, 39),
+    (41, 45, 15, 21, 8),
+    (18, 2, 61, 56, 14),
+)  # [y][x]
+
+_declare: Any = cgutils.get_or_insert_function
+_allocate: Any = cgutils.alloca_once
+_I32: Final = ir.IntType(32)
+_I64: Final = ir.IntType(64)
+_WORDS: Final = ir.VectorType(_I64, LANES)  # one word of eight messages
+
+if sys.byteorder != "little":
+    raise ImportError("matcher.kernel.keccak reads words as they lie: found a big-endian machine")
+
+
+def _round_constants() -> list[int]:
+    """The 24 constants of iota, from the register that FIPS 202 defines them by."""
+    register, constants = 1, []
+    for _ in range(_ROUNDS):
+        constant = 0
+        for power in range(7):
+            constant |= (register & 1) << ((1 << power) - 1)
+            register = register << 1 ^ (register >> 7) * 0x171
+        constants.append(constant)
+    return constants
+
+
+# --- instructions --------------------------------------------------------------------------------
+
+
+def _instruction(emitter: Callable[..., Any]) -> Any:
+    """A function for compiled code that is emitted, not written; numba knows no types here."""
+    return intrinsic(emitter)
+
+
+def _splat(value: int) -> Any:
+    return ir.Constant(_WORDS, [value] * LANES)
+
+
+def _words_at(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, _I64.as_pointer())
+
+
+def _offset(builder: Any, pointer: Any, words: int) -> Any:
+    return builder.gep(pointer, [ir.Constant(_I64, words)])
+
+
+def _gather(builder: Any, pointers: list[Any], word: int) -> Any:
+    """Word `word` of what stands at each of eight pointers."""
+    gathered = ir.Constant(_WORDS, ir.Undefined)
+    for lane, pointer in enumerate(pointers):
+        value = builder.load(_offset(builder, pointer, word), align=8)
+        gathered = builder.insert_element(gathered, value, ir.Constant(_I32, lane))
+    return gathered
+
+
+def _scatter(builder: Any, words: Any, pointers: list[Any], word: int) -> None:
+    for lane, pointer in enumerate(pointers):
+        value = builder.extract_element(words, ir.Constant(_I32, lane))
+        builder.store(value, _offset(builder, pointer, word), align=8)
+
+
+def _rotate(builder: Any, words: Any, bits: int) -> Any:
+    if not bits:
+        return words
+    kind = ir.FunctionType(_WORDS, [_WORDS, _WORDS, _WORDS])
+    rotate = _declare(builder.module, kind, f"llvm.fshl.v{LANES}i64")
+    return builder.call(rotate, [words, words, _splat(bits)])
+
+
+def _round(builder: Any, a: list[Any], constant: Any) -> list[Any]:
+    """One round: theta, rho and pi, chi, iota (FIPS 202, 3.2); word (x, y) is ``a[x + 5 * y]``."""
+    xor = builder.xor
+    columns = [a[x] for x in range(5)]
+    for y in range(1, 5):
+        columns = [xor(columns[x], a[x + 5 * y]) for x in range(5)]
+    theta = [xor(columns[x - 1], _rotate(builder, columns[(x + 1) % 5], 1)) for x in range(5)]
+    b: list[Any] = [None] * _STATE_WORDS
+    for y in range(5):
+        for x in range(5):
+            word = xor(a[x + 5 * y], theta[x])
+            b[y + 5 * ((2 * x + 3 * y) % 5)] = _rotate(builder, word, _ROTATIONS[y][x])
+    after = []
+    for y in range(0, _STATE_WORDS, 5):
+        for x in range(5):
+            inverse = xor(b[y + (x + 1) % 5], _splat((1 << 64) - 1))
+            after.append(xor(b[y + x], builder.and_(inverse, b[y + (x + 2) % 5])))
+    after[0] = xor(after[0], constant)
+    return after
+
+
+def _permutation(module: Any) -> Any:
+    """keccak-f[1600] on 25 words of eight lanes, in place; one loop of 24 rounds."""
+    name = f"keccak_f1600_x{LANES}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_WORDS.as_pointer()]), name)
+    function.linkage = "internal"
+    table_type = ir.ArrayType(_I64, _ROUNDS)
+    table = ir.GlobalVariable(module, table_type, f"{name}_constants")
+    table.linkage = "internal"
+    table.global_constant = True
+    table.initializer = ir.Constant(table_type, _round_constants())
+
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    places = [builder.gep(function.args[0], [ir.Constant(_I32, i)]) for i in range(_STATE_WORDS)]
+    before = [builder.load(place, align=8) for place in places]
+    entry = builder.block
+    rounds, done = function.append_basic_block("rounds"), function.append_basic_block("done")
+    builder.branch(rounds)
+
+    builder.position_at_end(rounds)
+    number = builder.phi(_I64)
+    words = [builder.phi(_WORDS) for _ in range(_STATE_WORDS)]
+    scalar = builder.load(builder.gep(table, [ir.Constant(_I64, 0), number]))
+    undefined = ir.Constant(_WORDS, ir.Undefined)
+    constant = builder.insert_element(undefined, scalar, ir.Constant(_I32, 0))
+    first_lane = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+    constant = builder.shuffle_vector(constant, undefined, first_lane)
+    after = _round(builder, words, constant)
+    following = builder.add(number, ir.Constant(_I64, 1))
+    number.add_incoming(ir.Constant(_I64, 0), entry)
+    number.add_incoming(following, rounds)
+    for word, old, new in zip(words, before, after, strict=True):
+        word.add_incoming(old, entry)
+        word.add_incoming(new, rounds)
+    more = builder.icmp_unsigned("<", following, ir.Constant(_I64, _ROUNDS))
+    builder.cbranch(more, rounds, done)
+
+    builder.position_at_end(done)
+    for place, word in zip(places, after, strict=True):
+        builder.store(word, place, align=8)
+    builder.ret_void()
+    return function
+
+
+def _hash_pairs(builder: Any, lefts: list[Any], rights: list[Any], outs: list[Any]) -> None:
+    """Nodes above eight pairs of nodes; a pair of zeros gives zero."""
+    pair = [_gather(builder, lefts, word) for word in range(NODE_WORDS)]
+    pair += [_gather(builder, rights, word) for word in range(NODE_WORDS)]
+    some = pair[0]
+    for words in pair[1:]:
+        some = builder.or_(some, words)
+    empty = builder.icmp_unsigned("==", some, _splat(0))
+    state = _allocate(builder, ir.ArrayType(_WORDS, _STATE_WORDS))
+    state.align = 8 * LANES
+    first = builder.bitcast(state, _WORDS.as_pointer())
+    padding = {len(pair): _FIRST_PAD, _RATE_WORDS - 1: _LAST_PAD << 56}
+    for word in range(_STATE_WORDS):
+        value = pair[word] if word < len(pair) else _splat(padding.get(word, 0))
+        builder.store(value, _offset(builder, first, word), align=8)
+    builder.call(_permutation(builder.module), [first])
+    for word in range(NODE_WORDS):
+        digest = builder.load(_offset(builder, first, word), align=8)
+        _scatter(builder, builder.select(empty, _splat(0), digest), outs, word)
+
+
+@_instruction
+def _pairs_in_a_row(_context: Any, _source: Any, _target: Any) -> Any:
+    """(source, target): hash eight neighboring pairs at one address to eight nodes at another."""
+
+    def emit(codegen: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        pairs, nodes = (_words_at(builder, address) for address in args)
+        lefts = [_offset(builder, pairs, 2 * NODE_WORDS * lane) for lane in range(LANES)]
+        rights = [_offset(builder, left, NODE_WORDS) for left in lefts]
+        outs = [_offset(builder, nodes, NODE_WORDS * lane) for lane in range(LANES)]
+        _hash_pairs(builder, lefts, rights, outs)
+        return codegen.get_dummy_value()
+
+    return types.void(types.int64, types.int64), emit
+
+
+@_instruction
+def _pairs_by_index(_context: Any, _nodes: Any, _children: Any, _target: Any) -> Any:
+    """(nodes, children, target): hash eight pairs of nodes to eight nodes at address `target`.
+
+    `nodes` is the address of node 0, `children` that of sixteen int32: left, right, left, ...
+    """
+
+    def emit(codegen: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        base, table, target = args
+        indices = builder.inttoptr(table, _I32.as_pointer())
+        ends: list[Any] = []
+        for i in range(2 * LANES):
+            index = builder.load(builder.gep(indices, [ir.Constant(_I64, i)]), align=4)
+            offset = builder.mul(builder.sext(index, _I64), ir.Constant(_I64, NODE_BYTES))
+            ends.append(_words_at(builder, builder.add(base, offset)))
+        first = _words_at(builder, target)
+        outs = [_offset(builder, first, NODE_WORDS * lane) for lane in range(LANES)]
+        _hash_pairs(builder, ends[::2], ends[1::2], outs)
+        return codegen.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+@_instruction
+def _absorb(_context: Any, _state: Any, _blocks: Any) -> Any:
+    """(state, blocks): take a block of 136 bytes into each of eight states.
+
+    `state` is the address of 25 words of eight lanes, `blocks` that of eight blocks in a row.
+    """
+
+    def emit(codegen: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        first = builder.inttoptr(args[0], _WORDS.as_pointer())
+        base = _words_at(builder, args[1])
+        lanes = [_offset(builder, base, _RATE_WORDS * lane) for lane in range(LANES)]
+        for word in range(_RATE_WORDS):
+            place = _offset(builder, first, word)
+            taken = builder.xor(builder.load(place, align=8), _gather(builder, lanes, word))
+            builder.store(taken, place, align=8)
+        builder.call(_permutation(builder.module), [first])
+        return codegen.get_dummy_value()
+
+    return types.void(types.int64, types.int64), emit
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+
+@compiled("void(int64[::1], int64, int64, int64)", keccak_plain.hash_level)
+def hash_level(nodes: NDArray[np.int64], source: int, target: int, count: int) -> None:
+    """Hash neighboring pairs of nodes: a level of a full tree from the one below.
+
+    Parameters
+    ----------
+    nodes : array of int64, shape (4 * n,)
+        Written: nodes `target` to ``target + count - 1``, which no pair may overlap.
+    source : int
+        The first pair is nodes `source` and ``source + 1``.
+    target, count : int
+    """
+    pairs = nodes.ctypes.data + source * NODE_BYTES
+    above = nodes.ctypes.data + target * NODE_BYTES
+    whole = count - count % LANES
+    for i in range(0, whole, LANES):
+        _pairs_in_a_row(pairs + 2 * NODE_BYTES * i, above + NODE_BYTES * i)
+    if whole == count:
+        return
+    rest = np.zeros(3 * LANES * NODE_WORDS, np.int64)  # eight pairs, eight nodes
+    start = (source + 2 * whole) * NODE_WORDS
+    for i in range(2 * NODE_WORDS * (count - whole)):
+        rest[i] = nodes[start + i]
+    _pairs_in_a_row(rest.ctypes.data, rest.ctypes.data + 2 * LANES * NODE_BYTES)
+    start = (target + whole) * NODE_WORDS
+    for i in range(NODE_WORDS * (count - whole)):
+        nodes[start + i] = rest[2 * LANES * NODE_WORDS + i]
+
+
+@compiled("void(int64[::1], int32[::1], int64, int64)", keccak_plain.hash_children)
+def hash_children(
+    nodes: NDArray[np.int64], children: NDArray[np.int32], first: int, count: int
+) -> None:
+    """Hash nodes from their children.
+
+    Parameters
+    ----------
+    nodes : array of int64, shape (4 * n,)
+        Written: nodes `first` to ``first + count - 1``.
+    children : array of int32, shape (2 * n,)
+        Of node i the left at ``2 * i``, the right at ``2 * i + 1``; none of those written.
+    first, count : int
+    """
+    base, table = nodes.ctypes.data, children.ctypes.data
+    whole = count - count % LANES
+    for here in range(first, first + whole, LANES):
+        _pairs_by_index(base, table + 8 * here, base + NODE_BYTES * here)
+    if whole == count:
+        return
+    rest = np.zeros(2 * LANES, np.int32)  # lanes without a node hash node 0 twice, for nothing
+    start, end = first + whole, first + count
+    for i in range(2 * (end - start)):
+        rest[i] = children[2 * start + i]
+    out = np.empty(LANES * NODE_WORDS, np.int64)
+    _pairs_by_index(base, rest.ctypes.data, out.ctypes.data)
+    for i in range(NODE_WORDS * (end - start)):
+        nodes[NODE_WORDS * start + i] = out[i]
+
+
+@compiled("void(uint8[::1], int64, int64, uint8[::1], int64)")
+def _fill_block(
+    data: NDArray[np.uint8], start: int, left: int, blocks: NDArray[np.uint8], at: int
+) -> None:
+    """The next block of a message of which `left` bytes are left; padded if it is the last.
+
+    Written: 136 bytes of `blocks` from `at` on.
+    """
+    for i in range(min(left, RATE)):
+        blocks[at + i] = data[start + i]
+    if left < RATE:
+        for i in range(left, RATE):
+            blocks[at + i] = 0
+        blocks[at + left] = _FIRST_PAD
+        blocks[at + RATE - 1] |= _LAST_PAD
+
+
+@compiled("void(uint8[::1], int64[::1], int64[::1], int64[::1], int64)", keccak_plain.hash_messages)
+def hash_messages(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    nodes: NDArray[np.int64],
+    first: int,
+) -> None:
+    """Hash messages of any lengths; fastest where eight neighbors have as many blocks.
+
+    Parameters
+    ----------
+    data : array of uint8
+        Where the messages stand.
+    starts, lengths : array of int64, shape (n,)
+        Bytes; message i is ``data[starts[i] : starts[i] + lengths[i]]``.
+    nodes : array of int64
+        Written: nodes `first` to ``first + n - 1``.
+    first : int
+    """
+    state = np.empty(_STATE_WORDS * LANES, np.int64)
+    blocks = np.zeros(LANES * RATE, np.uint8)
+    for group in range(0, starts.size, LANES):
+        end = min(group + LANES, starts.size)
+        for i in range(state.size):
+            state[i] = 0
+        left_over, number = end - group, 0
+        while left_over:
+            for i in range(group, end):
+                left = lengths[i] - number * RATE
+                if left >= 0:
+                    start = starts[i] + number * RATE
+                    _fill_block(data, start, left, blocks, (i - group) * RATE)
+            _absorb(state.ctypes.data, blocks.ctypes.data)
+            for i in range(group, end):
+                if lengths[i] // RATE == number:
+                    left_over -= 1
+                    for word in range(NODE_WORDS):
+                        nodes[NODE_WORDS * (first + i) + word] = state[LANES * word + i - group]
+            number += 1
