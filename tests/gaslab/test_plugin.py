@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import sys
 import threading
 from pathlib import Path
 
@@ -39,6 +40,8 @@ TWO = """
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with a folder of gas tests and nothing committed."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # Bytecode is told from its source by second and size; a test rewrites its project within one.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     pytester.makeini(
         "[pytest]\ntestpaths = tests\npythonpath = .\ngaslab_update_command = make gas-update"
     )
