@@ -175,11 +175,15 @@ def split(words: bytes) -> list[bytes]:
     return [words[i : i + WORD_BYTES] for i in range(0, len(words), WORD_BYTES)]
 
 
+def words_depth(chunks: int) -> int:
+    """Depth of the tree over a batch's words: it has 32 * 2^ceil(log2 chunks) leaves."""
+    return (CHUNK_WORDS - 1).bit_length() + max(0, chunks - 1).bit_length()
+
+
 def padded(words: bytes) -> list[bytes]:
-    """The leaves of the tree over a batch's words: 32 * 2^ceil(log2 chunks) of them."""
+    """The leaves of the tree over a batch's words."""
     leaves = split(words)
-    chunks = len(leaves) // CHUNK_WORDS
-    size = CHUNK_WORDS << max(0, chunks - 1).bit_length()
+    size = 1 << words_depth(len(leaves) // CHUNK_WORDS)
     return leaves + [ZERO] * (size - len(leaves))
 
 

@@ -12,11 +12,12 @@ import msgspec
 from matcher import commands as c
 from matcher import events as e
 from matcher import words
-from matcher.batch import Batch, Header, SignedMessage, order_file, padded, parent_of
+from matcher.batch import Batch, Header, SignedMessage, order_file, parent_of, words_depth
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
+from matcher.forest import WholeTree
 from matcher.ledger import Ledger
-from matcher.merkle import Path, keccak, levels_of, path_in
+from matcher.merkle import Path, keccak
 from matcher.redate import Closed, RedateError, invalid_ops
 from matcher.types import CHUNK_OPS, FEE_ACCOUNT, SLOTS, SignedOrder, Windows
 
@@ -114,7 +115,9 @@ class Batcher:
         self._used: list[SignedMessage] = []
         self._ops = 0
         self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head, b"", ())}
-        self._levels: tuple[int, list[list[bytes]]] | None = None  # of the batch last asked for
+        self._tree: tuple[int, WholeTree] | None = (
+            None  # over the words of the batch last asked for
+        )
 
     # --- building --------------------------------------------------------------------------------
 
@@ -201,13 +204,14 @@ class Batcher:
             self._end_chunk()
         raw = b"".join(b"\0" + word for word in self._words)
         file = order_file(self._head.id + 1, self._used)
+        chunks = len(self._words) // (CHUNK_OPS + 2)
         header = Header(
             operator=self.operator,
             id=self._head.id + 1,
             built_at=self._built_at,
-            chunk_count=len(self._words) // (CHUNK_OPS + 2),
+            chunk_count=chunks,
             parent=parent_of(keccak(self._head.encode())),
-            chunks_root=levels_of(padded(raw))[-1][0],
+            chunks_root=WholeTree(raw, words_depth(chunks)).root,
             state_root=self.ledger.root,
             extra=keccak(file),
         )
@@ -304,13 +308,13 @@ class Batcher:
 
     def word_proof(self, batch_id: int, index: int) -> tuple[bytes, Path]:
         """A word of a batch, 32 bytes as in calldata, and its path under the chunks' root."""
-        raw = self._find(batch_id).words
-        count = len(raw) // 32
+        kept = self._find(batch_id)
+        raw, count = kept.words, len(kept.words) // 32
         if not 0 <= index < count:
             raise ProtocolError(f"word: found index {index}, allowed below {count}")
-        if self._levels is None or self._levels[0] != batch_id:
-            self._levels = (batch_id, levels_of(padded(raw)))
-        return raw[32 * index : 32 * index + 32], path_in(self._levels[1], index)
+        if self._tree is None or self._tree[0] != batch_id:
+            self._tree = (batch_id, WholeTree(raw, words_depth(kept.header.chunk_count)))
+        return raw[32 * index : 32 * index + 32], self._tree[1].path(index)
 
     def state_root(self, batch_id: int) -> bytes:
         """The state root after a kept batch."""

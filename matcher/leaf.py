@@ -12,7 +12,7 @@ class Leaf:
     slots : dict
         Order slot to (generation, filled), as far as they were looked at.
     known : set of int
-        Slot words that `slots` has; of the others the store knows.
+        Slot words that `slots` has; of the others the forest knows.
     dirty : set of int
         Slot words that changed since their tree was updated.
     """
@@ -42,7 +42,7 @@ class Leaf:
 
     @classmethod
     def from_words(cls, data: bytes) -> "Leaf":
-        """The inverse of `words`; the slots are left to the store."""
+        """The inverse of `words`; the slots are left to the forest."""
         leaf = cls()
         first = int.from_bytes(data[:32], "big")
         leaf.cash = int.from_bytes(data[:8], "big", signed=True)
@@ -76,7 +76,7 @@ class Leaf:
         return first.to_bytes(32, "big") + self.slots_root + quarters + padding
 
     def learn(self, number: int, word: bytes) -> None:
-        """Take four slots from a word of the store."""
+        """Take four slots from a word of the forest."""
         self.known.add(number)
         for quarter in range(4):
             pair = int.from_bytes(word[8 * quarter : 8 * quarter + 8], "big")

@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from matcher import words
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
+from matcher.forest import Forest
 from matcher.leaf import Leaf
 from matcher.listings import Line
-from matcher.merkle import ZERO, Path, Store
+from matcher.merkle import ZERO, Path
 from matcher.risk import fee
 from matcher.types import (
     ACCOUNT_TREE_DEPTH,
@@ -50,10 +51,10 @@ class Ledger:
     Parameters
     ----------
     facts : Facts
-    store : Store, optional
+    forest : Forest, optional
         Where the trees live; empty by default.
     root : bytes
-        State root to begin with, of a tree in the store.
+        State root to begin with, of a tree in the forest.
 
     Attributes
     ----------
@@ -61,11 +62,11 @@ class Ledger:
         State root after the last chunk, 32 bytes.
     """
 
-    def __init__(self, facts: Facts, store: Store | None = None, root: bytes = ZERO):
+    def __init__(self, facts: Facts, forest: Forest | None = None, root: bytes = ZERO):
         self.facts = facts
         self.root = root
         self._leaves: dict[int, Leaf] = {}
-        self._store = Store() if store is None else store
+        self._forest = Forest() if forest is None else forest
         self._swept_to = 0
         self._before: dict[int, Before] = {}
         self._fees = 0
@@ -115,12 +116,12 @@ class Ledger:
 
     def fork(self, root: bytes) -> "Ledger":
         """A ledger that goes on from a kept root; what it does is not seen here."""
-        return Ledger(self.facts, self._store, root)
+        return Ledger(self.facts, self._forest, root)
 
     def _leaf(self, account: int) -> Leaf:
         leaf = self._leaves.get(account)
         if leaf is None:
-            data = self._store.get_leaf(self._store.leaf(self.root, ACCOUNT_TREE_DEPTH, account))
+            data = self._forest.words(self.root, ACCOUNT_TREE_DEPTH, account)
             leaf = self._leaves[account] = Leaf.from_words(data) if data else Leaf()
         return leaf
 
@@ -129,7 +130,7 @@ class Ledger:
         leaf = self._leaf(account)
         number = slot // 4
         if number not in leaf.known:
-            leaf.learn(number, self._store.leaf(leaf.slots_root, SLOT_TREE_DEPTH, number))
+            leaf.learn(number, self._forest.leaf(leaf.slots_root, SLOT_TREE_DEPTH, number))
         return leaf.slots.get(slot, (0, 0))
 
     def _touch(self, account: int) -> Leaf:
@@ -293,12 +294,9 @@ class Ledger:
             _require(-CASH_END <= leaf.cash < CASH_END, words.Nop(), f"fees make {leaf.cash}")
         for account in sorted(self._before):
             self._check_margin(account, built_at)
-        changed = []
-        for account in sorted(self._before):
-            leaf = self._leaves[account]
-            self._update_slots(leaf)
-            changed.append((account, self._store.put_leaf(leaf.words())))
-        self.root = self._store.update(self.root, ACCOUNT_TREE_DEPTH, changed)
+        self._update_slots()
+        changed = [(account, self._leaves[account].words()) for account in sorted(self._before)]
+        self.root = self._forest.update_accounts(self.root, changed, ACCOUNT_TREE_DEPTH)
         self._before = {}
         self._released = set()
         self._fees = self._ops = 0
@@ -315,10 +313,16 @@ class Ledger:
         if account in self._released and after > 0:
             raise ProtocolError(f"RELEASE of account {account} kept {after} atoms back")
 
-    def _update_slots(self, leaf: Leaf) -> None:
-        if leaf.dirty:
-            changed = [(number, leaf.slot_word(number)) for number in sorted(leaf.dirty)]
-            leaf.slots_root = self._store.update(leaf.slots_root, SLOT_TREE_DEPTH, changed)
+    def _update_slots(self) -> None:
+        """Bring the slots trees of all touched accounts up to date, together."""
+        leaves = [leaf for account in self._before if (leaf := self._leaves[account]).dirty]
+        changes = [
+            (leaf.slots_root, [(number, leaf.slot_word(number)) for number in sorted(leaf.dirty)])
+            for leaf in leaves
+        ]
+        roots = self._forest.update(changes, SLOT_TREE_DEPTH)
+        for leaf, root in zip(leaves, roots, strict=True):
+            leaf.slots_root = root
             leaf.dirty = set()
 
     # --- proofs ----------------------------------------------------------------------------------
@@ -326,30 +330,29 @@ class Ledger:
     def account_proof(self, root: bytes, account: int) -> tuple[bytes, Path]:
         """Leaf words (none for the empty leaf) and path of an account under a kept root."""
         _require_index(account, U24)
-        leaf = self._store.leaf(root, ACCOUNT_TREE_DEPTH, account)
-        path = self._store.path(root, ACCOUNT_TREE_DEPTH, account)
-        return self._store.get_leaf(leaf), path
+        words_of_leaf = self._forest.words(root, ACCOUNT_TREE_DEPTH, account)
+        return words_of_leaf, self._forest.path(root, ACCOUNT_TREE_DEPTH, account)
 
     def slot_proof(self, root: bytes, account: int, slot: int) -> tuple[bytes, Path]:
         """The raw word that holds an order slot, and its path under the leaf's slots root."""
         _require_index(slot, SLOTS - 1)
         words_of_leaf, _ = self.account_proof(root, account)
         slots_root = words_of_leaf[32:64] or ZERO
-        word = self._store.leaf(slots_root, SLOT_TREE_DEPTH, slot // 4)
-        return word, self._store.path(slots_root, SLOT_TREE_DEPTH, slot // 4)
+        word = self._forest.leaf(slots_root, SLOT_TREE_DEPTH, slot // 4)
+        return word, self._forest.path(slots_root, SLOT_TREE_DEPTH, slot // 4)
 
     def sweep(self, wanted: Iterable[bytes]) -> None:
         """Forget nodes of no wanted root, if they may be half of all by now."""
-        if len(self._store) <= 2 * self._swept_to + SWEEP_SLACK:
+        if len(self._forest) <= 2 * self._swept_to + SWEEP_SLACK:
             return
         # Slots trees that changed since the last chunk's end hang on no root yet; there are none
         # between chunks, and only then is this called.
-        self._store.sweep([self.root, *wanted], ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
-        self._swept_to = len(self._store)
+        self._forest.sweep([self.root, *wanted], ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
+        self._swept_to = len(self._forest)
 
     def __len__(self) -> int:
         """Nodes and leaves in memory."""
-        return len(self._store)
+        return len(self._forest)
 
 
 def _set_slot(leaf: Leaf, order: int, slot: tuple[int, int]) -> None:
