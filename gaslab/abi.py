@@ -59,14 +59,19 @@ def encoded(where: str, inputs: Sequence[Item], args: Sequence[Any]) -> bytes:
     InputError
         They do not fit; `where` is its field.
     """
-    types = [*map(canonical, inputs)]
-    allowed = f"({', '.join(types)})"
-    if len(types) != len(args):
+    allowed = types(inputs)
+    kinds = [*map(canonical, inputs)]
+    if len(kinds) != len(args):
         raise InputError(where, f"{len(args)} arguments", allowed)
     try:
-        return bytes(encode(types, args))
+        return bytes(encode(kinds, args))
     except (EncodingError, TypeError, ValueError, OverflowError) as error:
         raise InputError(where, args, allowed) from error
+
+
+def types(items: Sequence[Item]) -> str:
+    """``(address, uint256)``."""
+    return f"({', '.join(map(canonical, items))})"
 
 
 def decoded(items: Sequence[Item], data: bytes) -> tuple[Any, ...]:
@@ -92,7 +97,8 @@ def _plain(item: Item, value: Any) -> Any:
 def event(log: Log, events: Sequence[Item]) -> tuple[str, dict[str, Any]]:
     """A log's event and arguments; an unknown one has no name.
 
-    An indexed argument of dynamic type is the hash that the log holds.
+    An argument without a name has its position. An indexed one of dynamic type is the hash that
+    the log holds.
     """
     topics = [topic.to_bytes(32, "big") for topic in log.topics]
     item = next((one for one in events if _is_of(one, topics)), None)
@@ -101,14 +107,14 @@ def event(log: Log, events: Sequence[Item]) -> tuple[str, dict[str, Any]]:
     words = iter(topics[1:])
     values = iter(decoded([one for one in item["inputs"] if not one["indexed"]], log.data))
     arguments: dict[str, Any] = {}
-    for one in item["inputs"]:
-        kind = canonical(one)
+    for index, one in enumerate(item["inputs"]):
+        kind, name = canonical(one), one["name"] or str(index)
         if not one["indexed"]:
-            arguments[one["name"]] = next(values)
+            arguments[name] = next(values)
         elif kind.endswith("]") or kind.startswith("(") or kind in ("bytes", "string"):
-            arguments[one["name"]] = next(words)
+            arguments[name] = next(words)
         else:
-            (arguments[one["name"]],) = decoded([one], next(words))
+            (arguments[name],) = decoded([one], next(words))
     return item["name"], arguments
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,8 @@ class _Group(click.Group):
             return super().invoke(context)
         except GasLabError as error:
             raise click.ClickException(f"{_kind(error)}: {error}") from error
+        except OSError as error:  # a path of the user's that cannot be read or written
+            raise click.ClickException(f"file: {error.filename}: {error.strerror}") from error
 
 
 def _kind(error: GasLabError) -> str:
@@ -119,13 +121,15 @@ def run(
 
 
 def _target(target: str, names: Sequence[str]) -> tuple[Experiment, list[Schedule]]:
-    from gaslab.schedule import load_schedules
+    from gaslab.schedule import NAMES, load_schedules
 
     if target.endswith(".toml") or Path(target).is_file():
         from gaslab.pair import load_pair
 
         pair = load_pair(Path(target))
-        return pair.experiment, load_schedules(names or pair.schedules)
+        chosen = load_schedules(names or pair.schedules)
+        _know(pair.experiment, {*NAMES, *(one.name for one in chosen)}, Path(target).name)
+        return pair.experiment, chosen
     from gaslab.catalogue import EXPERIMENTS
 
     if target not in EXPERIMENTS:
@@ -133,6 +137,15 @@ def _target(target: str, names: Sequence[str]) -> tuple[Experiment, list[Schedul
         allowed = f"a pair's TOML file or an experiment, as {', '.join(near)}; see `list`"
         raise InputError("target", target, allowed)
     return EXPERIMENTS[target], load_schedules(*([names] if names else []))
+
+
+def _know(experiment: Experiment, schedules: Set[str], file: str) -> None:
+    """See that variants are restricted to schedules that there are."""
+    for variant in experiment.variants:
+        for name in variant.schedules:
+            if name not in schedules:
+                where = f"{file}: variants.{variant.name}.schedules"
+                raise InputError(where, name, f"names of {', '.join(sorted(schedules))}")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -162,9 +175,16 @@ def _document(experiment: Experiment, rows: Sequence[Any]) -> str:
 @main.command()
 @click.argument("target")
 @_schedule
-@click.option("--size", type=int, help="N; the largest unless told.")
+@click.option("--size", type=click.IntRange(min=1), help="N; the largest unless told.")
 @click.option("--variant", default="", help="One variant only.")
-@click.option("--lines", "count", default=15, show_default=True, help="Lines that are shown.")
+@click.option(
+    "--lines",
+    "count",
+    type=click.IntRange(min=1),
+    default=15,
+    show_default=True,
+    help="Lines that are shown.",
+)
 @click.option("--legacy", is_flag=True, help="Compile without IR: other code, but exact lines.")
 @click.option("--speedscope", type=click.Path(path_type=Path), help="Write for speedscope.app.")
 @click.option("--collapsed", type=click.Path(path_type=Path), help="Write for flamegraph.pl.")

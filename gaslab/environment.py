@@ -98,7 +98,7 @@ class Environment:
         self.chain_id = chain_id
         # With state gas apart, the cap is on the rest alone.
         cap = None if schedule.state_gas else schedule.transaction_gas_cap
-        self.gas_limit = cap or schedule.block_gas_limit
+        self.gas_limit = min(cap or schedule.block_gas_limit, schedule.block_gas_limit)
         self.number = 1
         self.timestamp = GENESIS_TIME + SECONDS_PER_BLOCK
         self.coinbase = COINBASE
@@ -157,7 +157,7 @@ class Environment:
         return self._world.accounts if self._genesis is None else self._genesis
 
     def _address(self, sender: int | bytes) -> tuple[bytes, int]:
-        if isinstance(sender, int) and 0 <= sender < ACCOUNTS:
+        if type(sender) is int and 0 <= sender < ACCOUNTS:
             return self.accounts[sender], sender
         if isinstance(sender, bytes) and sender in self.accounts:
             return sender, self.accounts.index(sender)
@@ -227,6 +227,8 @@ class Environment:
             No block would hold it; nothing has changed.
         """
         address, index = self._address(sender)
+        if type(value) is not int or not 0 <= value < 1 << 256:
+            raise InputError("value", value, "a whole number of wei from 0, below 2^256")
         envelope = Envelope(
             chain_id=self.chain_id,
             nonce=self._world.get_nonce(address),
@@ -388,7 +390,10 @@ class Deployed:
         try:
             values = abi.decoded(outputs, output)
         except DecodingError as error:
-            raise Reverted(f"{self.contract.name}.{name}", f"returned {output.hex()}") from error
+            raise Reverted(
+                f"{self.contract.name}.{name}",
+                f"returned 0x{output.hex()}, which is no {abi.types(outputs)}",
+            ) from error
         return values[0] if len(values) == 1 else values
 
     def logs(self, measurement: Measurement) -> list[tuple[str, dict[str, Any]]]:

@@ -167,6 +167,13 @@ class Experiment:
             raise InputError(f"{self.id}.variants", names, "names that differ")
         if list(self.sizes) != sorted(set(self.sizes)) or not self.sizes:
             raise InputError(f"{self.id}.sizes", self.sizes, "ascending numbers, at least one")
+        for variant in self.variants:
+            if variant.exempt and not variant.differs:
+                raise InputError(
+                    f"{self.id}.variants.{variant.name}.exempt",
+                    ", ".join(sorted(variant.exempt)),
+                    "nothing, unless `differs` says in what it does not behave alike",
+                )
         for source in (self.source, *(one.source for one in self.variants if one.source)):
             if not source.is_file():
                 raise InputError(f"{self.id}.source", str(source), "a Solidity file that exists")

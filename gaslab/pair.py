@@ -102,9 +102,21 @@ def load_pair(path: Path) -> Pair:
         settings=settings,
         layout=given.texts("layout"),
     )
+    if isinstance(experiment.drive, Script):
+        _observed(given, experiment, experiment.drive.observations)
     schedules = given.texts("schedules") or NAMES
     given.done()
     return Pair(experiment, tuple(_schedule(name, folder) for name in schedules))
+
+
+def _observed(given: Fields, experiment: Experiment, names: Sequence[str]) -> None:
+    """See that what is tolerated or exempt is observed."""
+    told = [("tolerance", name) for name in experiment.tolerance]
+    for variant in experiment.variants:
+        told += [(f"variants.{variant.name}.exempt", name) for name in sorted(variant.exempt)]
+    for field, name in told:
+        if name not in names:
+            raise InputError(given.name(field), name, f"what is observed: {', '.join(names)}")
 
 
 def _schedule(name: str, folder: Path) -> str:
@@ -245,6 +257,22 @@ class Script:
     outputs: bool
     logs: bool
 
+    @property
+    def observations(self) -> list[str]:
+        """All that can be observed: of outputs and logs only what there is."""
+        names = [f"outputs of {step.call}" for step in self.measure if self.outputs]
+        contracts = ("self", *(other.name for other in self.contracts))
+        names += [f"logs of {name}" for name in contracts if self.logs]
+        return [*dict.fromkeys(names), *self._labels]
+
+    @property
+    def _labels(self) -> list[str]:
+        """What views are observed as: the second of one function with its position."""
+        labels: list[str] = []
+        for index, step in enumerate(self.views):
+            labels.append(step.call if step.call not in labels else f"{step.call} ({index})")
+        return labels
+
     def __call__(self, bench: Bench, n: int) -> None:
         """Drive one variant."""
         at, names = self._deployed(bench, n)
@@ -301,12 +329,11 @@ class Script:
             for name, deployed in at.items():
                 found = [log for one in bench.measured for log in deployed.logs(one)]
                 told |= {f"logs of {name}": found} if found or name == "self" else {}
-        for index, step in enumerate(self.views):
+        for label, step in zip(self._labels, self.views, strict=True):
             with _told(step.where):
                 values = [
                     bench.read(step.call, *args, at=_of(step, at)) for args, _ in step.turns(names)
                 ]
-            label = step.call if step.call not in told else f"{step.call} ({index})"
             told[label] = values[0] if step.repeat == 1 else values
         if not any(told.values()) and not self.views:
             raise NotEquivalent(

@@ -18,7 +18,7 @@ from gaslab import solc
 from gaslab.bench import Bench
 from gaslab.components import Component
 from gaslab.environment import Environment
-from gaslab.errors import MeterBroken
+from gaslab.errors import InputError, MeterBroken
 from gaslab.experiment import Experiment
 from gaslab.measurement import Measurement
 from gaslab.schedule import Schedule
@@ -125,10 +125,15 @@ def profile_variants(
     ------
     GasLabError
     """
+    able = [one for one in experiment.variants if one.runs_under(schedule.name)]
+    chosen = [one for one in able if one.name in names]
+    if not chosen:
+        allowed = ", ".join(one.name for one in able) or "none"
+        raise InputError(
+            "--variant", ", ".join(names), f"one that runs under {schedule.name}: {allowed}"
+        )
     found = []
-    for variant in experiment.variants:
-        if variant.name not in names or not variant.runs_under(schedule.name):
-            continue
+    for variant in chosen:
         settings = experiment.settings_of(variant)
         if legacy:
             settings = replace(settings, via_ir=False)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from gaslab.bench import Bench
-from gaslab.errors import NotEquivalent
+from gaslab.errors import InputError, NotEquivalent
 from gaslab.experiment import Experiment, Variant
 from gaslab.measurement import Measurement, total
 from gaslab.rollups import LayerTwo, layer_two
@@ -181,7 +181,12 @@ def alike(experiment: Experiment, baseline: Bench, bench: Bench) -> None:
                 raise NotEquivalent(f"{where}: {side.variant.name} shows no {name}")
         expected, found = baseline.observations[name], bench.observations[name]
         allowed = experiment.tolerance.get(name)
-        same = expected == found if allowed is None else abs(expected - found) <= allowed
+        if allowed is None:
+            same = expected == found
+        elif type(expected) is int and type(found) is int:
+            same = abs(expected - found) <= allowed
+        else:
+            raise InputError(f"{experiment.id}.tolerance.{name}", found, "a number is observed")
         if not same:
             raise NotEquivalent(f"{where}: {name} is {found!r}, the baseline's is {expected!r}")
 

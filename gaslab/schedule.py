@@ -7,6 +7,7 @@ user's own is loaded by its path.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -111,6 +112,7 @@ CONSTANTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 POSITIVE = frozenset(
     {"memory.quadratic_divisor", "precompile.modexp_divisor", "transaction.refund_quotient"}
 )
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HIGHEST = 1 << 40  # of any constant: more than any block holds
 
 OPCODES: Mapping[str, int] = {
@@ -219,12 +221,29 @@ def load_schedule(name_or_path: str | Path) -> Schedule:
     InputError
         Names the file and the field, what was found and what is allowed.
     """
-    return _schedule(*_read(_path(name_or_path, "schedule"), ()))
+    path = _path(name_or_path, "schedule")
+    schedule = _schedule(*_read(path, ()))
+    if schedule.name in NAMES and path.parent.resolve() != FOLDER:
+        allowed = f"a name of its own, not {', '.join(NAMES)}"
+        raise InputError(f"{path.name}: name", schedule.name, allowed)
+    return schedule
 
 
 def load_schedules(names: Iterable[str | Path] = NAMES) -> list[Schedule]:
-    """Several, in the order of their names."""
-    return [load_schedule(name) for name in names]
+    """Several, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        Also if two have one name: their rows could not be told apart.
+    """
+    found: dict[str, Schedule] = {}
+    for name in names:
+        schedule = load_schedule(name)
+        if schedule.name in found:
+            raise InputError("schedule", str(name), f"each name once; two are {schedule.name}")
+        found[schedule.name] = schedule
+    return [*found.values()]
 
 
 def _path(name_or_path: str | Path, where: str) -> Path:
@@ -276,7 +295,7 @@ def _table(where: str, table: str, values: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _integer(key: str, value: object, where: str) -> int:
-    lowest = 1 if key in POSITIVE else 0
+    lowest = 1 if key in POSITIVE or key in FACTS else 0
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= HIGHEST:
         raise InputError(where, value, f"a whole number from {lowest} to {HIGHEST}")
     return value
@@ -293,6 +312,9 @@ def _schedule(where: str, facts: Mapping[str, Any], constants: dict[str, int]) -
     for key in ("name", "title"):
         if not isinstance(facts.get(key), str) or not facts[key]:
             raise InputError(f"{where}: {key}", facts.get(key), "text")
+    if not _NAME.fullmatch(facts["name"]):
+        allowed = "lower-case letters and digits, joined by hyphens"
+        raise InputError(f"{where}: name", facts["name"], allowed)
     if not isinstance(facts.get("draft"), bool):
         raise InputError(f"{where}: draft", facts.get("draft"), "true or false")
     limit = _integer("block_gas_limit", facts.get("block_gas_limit"), f"{where}: block_gas_limit")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # rows are read without an EVM
 
 HEADER = "# gaslab snapshot 1; written by `make gas-update`\n"
 ACCURACY = "error:"  # prefix of greatest absolute errors, in units of 1e-18
-_KEY = re.compile(r"([a-z0-9-]+)/([a-z0-9-]+)/n=([0-9]+)/([a-z0-9-]+)")
+_KEY = re.compile(r"([a-z0-9-]+)/([a-z0-9-]+)/n=([1-9][0-9]*)/([a-z0-9-]+)")
 
 # In the order of a line; components follow in their own order, accuracies last.
 FIGURES = (
@@ -137,13 +137,20 @@ def parse_line(text: str, where: str = "line") -> Row:
     known = {*FIGURES, *map(str, Component)}
     for pair in pairs:
         name, _, value = pair.partition("=")
-        if name not in known and not name.startswith(ACCURACY):
+        if name not in known and not re.fullmatch(f"{ACCURACY}.+", name):
             raise InputError(f"{where}: {key}", name, "a figure's name")
         if not re.fullmatch(r"-?[0-9]+", value):
             raise InputError(f"{where}: {key}: {name}", value, "a whole number")
+        if name in figures:
+            raise InputError(f"{where}: {key}", name, "each figure once")
         figures[name] = int(value)
     experiment, variant, size, schedule = found.groups()
-    return Row(experiment, variant, int(size), schedule, figures)
+    row = Row(experiment, variant, int(size), schedule, figures)
+    total = sum(row.components.values())
+    if total != figures.get("gas"):
+        allowed = f"the sum of the components, {total}"
+        raise InputError(f"{where}: {key}: gas", figures.get("gas", "nothing"), allowed)
+    return row
 
 
 def order(row: Row) -> tuple[str, str, int, str]:
@@ -162,7 +169,11 @@ def read(path: Path) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     if not path.exists():
         return rows
-    for number, text in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(path.name, str(error), "a snapshot, which is text") from error
+    for number, text in enumerate(lines, 1):
         if text.strip() and not text.startswith("#"):
             row = parse_line(text, f"{path.name}:{number}")
             if row.key in rows:

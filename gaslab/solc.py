@@ -319,7 +319,7 @@ def _refusal(unit: Unit, output: dict[str, Any]) -> str:
     errors = [one for one in output.get("errors", []) if one["severity"] == "error"]
     if errors:
         return "\n".join(one["formattedMessage"].rstrip() for one in errors)
-    for name, contract in output["contracts"].get(unit.name, {}).items():
+    for name, contract in output.get("contracts", {}).get(unit.name, {}).items():
         for libraries in contract["evm"]["bytecode"].get("linkReferences", {}).values():
             return (
                 f"{unit.path}: {name} needs {', '.join(sorted(libraries))} linked, which the lab "
@@ -333,7 +333,7 @@ def _kept(unit: Unit, output: dict[str, Any]) -> dict[str, Any]:
         "sources": {one["id"]: name for name, one in output["sources"].items()},
         "contracts": {
             name: contract
-            for name, contract in sorted(output["contracts"].get(unit.name, {}).items())
+            for name, contract in sorted(output.get("contracts", {}).get(unit.name, {}).items())
             if contract["evm"]["deployedBytecode"]["object"]
         },
     }

@@ -174,6 +174,12 @@ def _known(rows: Sequence[Row], experiments: Mapping[str, Experiment]) -> None:
         variants = [variant.name for variant in experiment.variants]
         if row.variant not in variants:
             raise InputError(row.key, row.variant, f"one of {', '.join(variants)}")
+    measured = {(row.experiment, row.schedule, row.variant) for row in rows}
+    for name, schedule, _ in sorted(measured):
+        base = experiments[name].baseline.name if name in experiments else ""
+        if base and (name, schedule, base) not in measured:
+            where = f"{name} under {schedule}"
+            raise InputError(where, f"no row of {base}", "rows of the baseline, to compare with")
 
 
 def schedules_of(rows: Iterable[Row]) -> tuple[ScheduleNote, ...]:
