@@ -10,7 +10,8 @@ Where what stands, from the start of the segment::
 A row's *sequence* is odd while its payload changes, and grows by two with each change. A reader
 copies the payload between two looks at the sequence and keeps the copy if both found the same even
 number. The writer never waits. A reader tries again when it met a change, and gives up after so
-many tries: the row may be one whose writer died in the middle.
+many tries: the row's writer may have died in the middle, or change it again and again with less
+time in between than a copy takes.
 
 **Order.** Writer: odd sequence, release fence, payload, even sequence with release. Reader:
 sequence with acquire, payload, acquire fence, sequence. If a reader saw a word of a later payload,
