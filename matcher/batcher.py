@@ -176,7 +176,7 @@ class Batcher:
         if not self._chunk.takes(op):
             self._end_chunk()
             closed = self._close_if_full()
-        self.ledger.apply(word, self._built_at)
+        self.ledger.apply_op(op, self._built_at)
         self._chunk.add(op, word)
         self._used += messages
         self._ops += 1

@@ -66,6 +66,13 @@ class Facts:
             return None
         return min(fixed.price, self.listings.caps[key])
 
+    def floor(self, cash: int, positions: dict[int, int]) -> int:
+        """What `worst` is never below, atoms: all that was sold pays its most, the rest nothing."""
+        lines = self.listings.lines
+        return cash + sum(
+            lots * lines[index].contract.most for index, lots in positions.items() if lots < 0
+        )
+
     def worst(self, cash: int, positions: dict[int, int], built_at: int) -> int:
         """The least that cash and positions are worth in a batch, atoms."""
         legs: list[tuple[Contract, int]] = []

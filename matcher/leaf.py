@@ -1,7 +1,13 @@
 """One account's leaf of the state (section 3), and its packing."""
 
+import struct
+from typing import Final
+
 from matcher.merkle import ZERO
-from matcher.types import U24, U32, U56, U64
+from matcher.types import MAX_POSITIONS, U24, U32, U40, U56, U64
+
+_BALANCES: Final = struct.Struct(">qQ")  # cash, exited
+_QUARTERS: Final = [struct.Struct(f">{4 * words}Q") for words in range(MAX_POSITIONS // 4 + 1)]
 
 
 class Leaf:
@@ -10,9 +16,8 @@ class Leaf:
     Attributes
     ----------
     slots : dict
-        Order slot to (generation, filled), as far as they were looked at.
-    known : set of int
-        Slot words that `slots` has; of the others the forest knows.
+        Number of a slot word to the word, as far as they were looked at; of the others the forest
+        knows. Four order slots each, ``generation:u32 | filled:u32``, the lowest number highest.
     dirty : set of int
         Slot words that changed since their tree was updated.
     """
@@ -22,7 +27,6 @@ class Leaf:
         "credited",
         "dirty",
         "exited",
-        "known",
         "positions",
         "served",
         "slots",
@@ -35,9 +39,8 @@ class Leaf:
         self.credited = 0
         self.served = 0
         self.positions: dict[int, int] = {}
-        self.slots: dict[int, tuple[int, int]] = {}
+        self.slots: dict[int, int] = {}
         self.slots_root = ZERO
-        self.known: set[int] = set()
         self.dirty: set[int] = set()
 
     @classmethod
@@ -58,35 +61,32 @@ class Leaf:
 
     def words(self) -> bytes:
         """The leaf's words (section 3), 32 bytes each."""
-        first = self.cash & U64
-        for value, width in (
-            (self.exited, 64),
-            (self.credited, 56),
-            (self.served, 24),
-            (len(self.positions), 8),
-            (0, 8),  # rule
-            (0, 32),  # epoch
-        ):
-            first = first << width | value
-        quarters = b"".join(
-            index.to_bytes(3, "big") + lots.to_bytes(5, "big", signed=True)
-            for index, lots in sorted(self.positions.items())
+        count = len(self.positions)
+        numbers = self.credited << 72 | self.served << 48 | count << 40  # rule and epoch are 0
+        quarters = [index << 40 | lots & U40 for index, lots in sorted(self.positions.items())]
+        quarters += [0] * (-count % 4)
+        return b"".join(
+            (
+                _BALANCES.pack(self.cash, self.exited),
+                numbers.to_bytes(16, "big"),
+                self.slots_root,
+                _QUARTERS[len(quarters) // 4].pack(*quarters),
+            )
         )
-        padding = bytes(-len(quarters) % 32)
-        return first.to_bytes(32, "big") + self.slots_root + quarters + padding
 
-    def learn(self, number: int, word: bytes) -> None:
-        """Take four slots from a word of the forest."""
-        self.known.add(number)
-        for quarter in range(4):
-            pair = int.from_bytes(word[8 * quarter : 8 * quarter + 8], "big")
-            if pair:
-                self.slots[4 * number + quarter] = (pair >> 32, pair & U32)
+    def slot(self, number: int) -> tuple[int, int]:
+        """(generation, filled) of an order slot whose word is known."""
+        pair = self.slots[number // 4] >> _shift(number) & U64
+        return pair >> 32, pair & U32
 
-    def slot_word(self, number: int) -> bytes:
-        """Four order slots: ``generation:u32 | filled:u32`` each."""
-        word = 0
-        for slot in range(4 * number, 4 * number + 4):
-            generation, filled = self.slots.get(slot, (0, 0))
-            word = word << 64 | generation << 32 | filled
-        return word.to_bytes(32, "big")
+    def set_slot(self, number: int, generation: int, filled: int) -> None:
+        """Write an order slot whose word is known."""
+        shift = _shift(number)
+        others = self.slots[number // 4] & ~(U64 << shift)
+        self.slots[number // 4] = others | (generation << 32 | filled) << shift
+        self.dirty.add(number // 4)
+
+
+def _shift(slot: int) -> int:
+    """Where in its word an order slot begins."""
+    return 192 - 64 * (slot % 4)

@@ -91,7 +91,10 @@ class Ledger:
         ProtocolError
             If the op breaks section 5. Nothing has changed then.
         """
-        op = words.unpack_op(word)
+        self.apply_op(words.unpack_op(word), built_at)
+
+    def apply_op(self, op: words.Op, built_at: int) -> None:
+        """Like `apply`, for an op as `words.unpack_op` gives it."""
         if self._ops == CHUNK_OPS:
             raise ProtocolError(f"chunk: found more than {CHUNK_OPS} ops")
         for account in words.accounts_of(op):
@@ -129,9 +132,10 @@ class Ledger:
         """(generation, filled) of an order slot."""
         leaf = self._leaf(account)
         number = slot // 4
-        if number not in leaf.known:
-            leaf.learn(number, self._forest.leaf(leaf.slots_root, SLOT_TREE_DEPTH, number))
-        return leaf.slots.get(slot, (0, 0))
+        if number not in leaf.slots:
+            word = self._forest.leaf(leaf.slots_root, SLOT_TREE_DEPTH, number)
+            leaf.slots[number] = int.from_bytes(word, "big")
+        return leaf.slot(slot)
 
     def _touch(self, account: int) -> Leaf:
         """The leaf to change, remembered as it was before the chunk."""
@@ -143,7 +147,8 @@ class Ledger:
     def _fill(self, op: words.Fill, built_at: int) -> None:
         line = self._check_fill(op, built_at)
         notional = op.tick * op.lots * line.tick_value
-        _require(notional < NOTIONAL_END, op, f"notional {notional} is not below 2^62")
+        if notional >= NOTIONAL_END:
+            raise _broken(op, f"notional {notional} is not below 2^62")
         taker_slot = self._use_slot(op, op.taker, op.taker_order, op.lots)
         maker_slot = self._use_slot(op, op.maker, op.maker_order, op.lots)
         rates = self.facts.listings.rates(line.info.market, built_at)
@@ -163,43 +168,45 @@ class Ledger:
                 leaf.positions[op.instrument] = position
             else:
                 leaf.positions.pop(op.instrument, None)
-            _set_slot(leaf, order, slot)
+            leaf.set_slot(order % SLOTS, *slot)
         self._fees += taker_fee + maker_fee
         self._filled = True
         self._touch(FEE_ACCOUNT)
 
     def _check_fill(self, op: words.Fill, built_at: int) -> Line:
         least = min(op.taker, op.maker)
-        _require(least >= FIRST_USER_ACCOUNT, op, f"account {least} may not trade")
-        _require(op.taker != op.maker, op, "both sides are one account")
-        _require(op.lots > 0, op, "no lots")
-        _require(FEE_ACCOUNT not in self._released, op, "after a RELEASE of account 0")
+        if least < FIRST_USER_ACCOUNT:
+            raise _broken(op, f"account {least} may not trade")
+        if op.taker == op.maker:
+            raise _broken(op, "both sides are one account")
+        if op.lots <= 0:
+            raise _broken(op, "no lots")
+        if FEE_ACCOUNT in self._released:
+            raise _broken(op, "after a RELEASE of account 0")
         line = self.facts.listings.lines.get(op.instrument)
         if line is None:
-            raise ProtocolError(f"{op}: instrument {op.instrument} is not listed")
-        _require(built_at < line.closes_at, op, f"too late: closed at {line.closes_at}")
+            raise _broken(op, f"instrument {op.instrument} is not listed")
+        if built_at >= line.closes_at:
+            raise _broken(op, f"too late: closed at {line.closes_at}")
         return line
 
     def _check_side(self, op: words.Fill, line: Line, account: int, lots: int, cash: int) -> None:
         leaf = self._leaf(account)
         position = leaf.positions.get(op.instrument, 0) + lots
         value = abs(position) * line.contract.cap
-        _require(
-            value <= POSITION_VALUE_MAX and -LOTS_END <= position < LOTS_END,
-            op,
-            f"account {account} would hold {position} lots",
-        )
+        if value > POSITION_VALUE_MAX or not -LOTS_END <= position < LOTS_END:
+            raise _broken(op, f"account {account} would hold {position} lots")
         count = len(leaf.positions) + (op.instrument not in leaf.positions)
-        _require(
-            not position or count <= MAX_POSITIONS, op, f"account {account}: {count} positions"
-        )
+        if position and count > MAX_POSITIONS:
+            raise _broken(op, f"account {account}: {count} positions")
         self._check_cash(op, leaf.cash + cash)
 
     def _credit(self, op: words.Credit) -> None:
         leaf = self._leaf(op.account)
         credited = leaf.credited + op.amount
         deposited = self.facts.deposited.get(op.account, 0)
-        _require(credited <= min(deposited, U56), op, f"credited {credited} of {deposited}")
+        if credited > min(deposited, U56):
+            raise _broken(op, f"credited {credited} of {deposited}")
         self._check_cash(op, leaf.cash + op.amount)
         leaf = self._touch(op.account)
         leaf.cash += op.amount
@@ -211,23 +218,26 @@ class Ledger:
         leaf = self._touch(op.account)
         leaf.cash -= op.amount
         leaf.exited += op.amount
-        _set_slot(leaf, order, slot)
+        leaf.set_slot(order % SLOTS, *slot)
 
     def _transfer(self, op: words.Transfer) -> None:
-        _require(op.source != op.target, op, "to itself")
+        if op.source == op.target:
+            raise _broken(op, "to itself")
         order, slot = self._use_slot(op, op.source, op.order, None)
         self._check_cash(op, self._leaf(op.source).cash - op.amount)
         self._check_cash(op, self._leaf(op.target).cash + op.amount)
         source, target = self._touch(op.source), self._touch(op.target)
         source.cash -= op.amount
         target.cash += op.amount
-        _set_slot(source, order, slot)
+        source.set_slot(order % SLOTS, *slot)
 
     def _release(self, op: words.Release) -> None:
         leaf = self._leaf(op.account)
         asks = self.facts.asks.get(op.account, 0)
-        _require(leaf.served < op.served <= asks, op, f"served {leaf.served}, asks {asks}")
-        _require(op.account != FEE_ACCOUNT or not self._filled, op, "of account 0 beside a FILL")
+        if not leaf.served < op.served <= asks:
+            raise _broken(op, f"served {leaf.served}, asks {asks}")
+        if op.account == FEE_ACCOUNT and self._filled:
+            raise _broken(op, "of account 0 beside a FILL")
         self._check_exit(op, op.account, op.amount)
         leaf = self._touch(op.account)
         leaf.cash -= op.amount
@@ -239,7 +249,7 @@ class Ledger:
         key = (op.market, op.expiry)
         price = self.facts.price(key, built_at)
         if price is None:
-            raise ProtocolError(f"{op}: no price was fixed before {built_at}")
+            raise _broken(op, f"no price was fixed before {built_at}")
         lines = self.facts.listings.lines
         leaf = self._leaf(op.account)
         gone = [index for index in leaf.positions if lines[index].contract.key == key]
@@ -251,26 +261,32 @@ class Ledger:
             del leaf.positions[index]
 
     def _check_cash(self, op: words.Op, cash: int) -> None:
-        _require(-CASH_END <= cash < CASH_END, op, f"cash {cash} is not an i64")
+        if not -CASH_END <= cash < CASH_END:
+            raise _broken(op, f"cash {cash} is not an i64")
 
     def _check_exit(self, op: words.Op, account: int, amount: int) -> None:
         leaf = self._leaf(account)
         self._check_cash(op, leaf.cash - amount)
-        _require(leaf.exited + amount <= U64, op, f"exited {leaf.exited + amount} is not a u64")
+        if leaf.exited + amount > U64:
+            raise _broken(op, f"exited {leaf.exited + amount} is not a u64")
 
     def _use_slot(
         self, op: words.Op, account: int, order: int, lots: int | None
     ) -> tuple[int, tuple[int, int]]:
         """(order, slot after it): with `lots` more, or filled to the maximum if it was fresh."""
-        _require(order < ORDER_ID_END, op, f"order {order} is not below 2^44")
+        if order >= ORDER_ID_END:
+            raise _broken(op, f"order {order} is not below 2^44")
         generation, filled = self._slot(account, order % SLOTS)
         ours = order // SLOTS
-        _require(ours >= generation, op, f"order {order} is stale: generation {generation}")
+        if ours < generation:
+            raise _broken(op, f"order {order} is stale: generation {generation}")
         before = filled if ours == generation else 0
         if lots is None:
-            _require(not before, op, f"order {order} was used")
+            if before:
+                raise _broken(op, f"order {order} was used")
             return order, (ours, U32)
-        _require(before + lots <= U32, op, f"order {order} is filled beyond 2^32 - 1")
+        if before + lots > U32:
+            raise _broken(op, f"order {order} is filled beyond 2^32 - 1")
         return order, (ours, before + lots)
 
     # --- chunks ----------------------------------------------------------------------------------
@@ -291,7 +307,8 @@ class Ledger:
         if self._fees:
             leaf = self._touch(FEE_ACCOUNT)
             leaf.cash += self._fees
-            _require(-CASH_END <= leaf.cash < CASH_END, words.Nop(), f"fees make {leaf.cash}")
+            if not -CASH_END <= leaf.cash < CASH_END:
+                raise _broken(words.Nop(), f"fees make {leaf.cash}")
         for account in sorted(self._before):
             self._check_margin(account, built_at)
         self._update_slots()
@@ -305,6 +322,8 @@ class Ledger:
 
     def _check_margin(self, account: int, built_at: int) -> None:
         leaf, before = self._leaves[account], self._before[account]
+        if account not in self._released and self.facts.floor(leaf.cash, leaf.positions) >= 0:
+            return
         after = self.facts.worst(leaf.cash, leaf.positions, built_at)
         if after < 0:
             was = self.facts.worst(before.cash, before.positions, built_at)
@@ -317,7 +336,10 @@ class Ledger:
         """Bring the slots trees of all touched accounts up to date, together."""
         leaves = [leaf for account in self._before if (leaf := self._leaves[account]).dirty]
         changes = [
-            (leaf.slots_root, [(number, leaf.slot_word(number)) for number in sorted(leaf.dirty)])
+            (
+                leaf.slots_root,
+                [(number, leaf.slots[number].to_bytes(32, "big")) for number in sorted(leaf.dirty)],
+            )
             for leaf in leaves
         ]
         roots = self._forest.update(changes, SLOT_TREE_DEPTH)
@@ -355,15 +377,8 @@ class Ledger:
         return len(self._forest)
 
 
-def _set_slot(leaf: Leaf, order: int, slot: tuple[int, int]) -> None:
-    number = order % SLOTS
-    leaf.slots[number] = slot
-    leaf.dirty.add(number // 4)
-
-
-def _require(condition: bool, op: words.Op, broken: str) -> None:
-    if not condition:
-        raise ProtocolError(f"{op}: {broken}")
+def _broken(op: words.Op, what: str) -> ProtocolError:
+    return ProtocolError(f"{op}: {what}")
 
 
 def _require_index(found: int, most: int) -> None:

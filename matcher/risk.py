@@ -40,6 +40,11 @@ class Contract:
         """Atoms per lot at a settlement price of at most the cap."""
         return max(price - self.strike, 0) if self.call else max(self.strike - price, 0)
 
+    @property
+    def most(self) -> int:
+        """Atoms per lot at the settlement price at which it pays most."""
+        return self.payoff(self.cap if self.call else 0)
+
 
 def fee(rate: int, lots: int, notional: int) -> int:
     """Fee of one side of a fill, atoms; negative is a rebate (section 5)."""
