@@ -95,6 +95,9 @@ class Change:
 
     @property
     def verdict(self) -> Verdict:
+        fits = sum(move.by for move in self.moves if move.name == "items")
+        if fits:  # then it is the question how many fit, and less gas is no gain
+            return Verdict.BETTER if fits > 0 else Verdict.WORSE
         burdens = {move.name: move.by for move in self.moves if move.is_burden}
         gas = burdens.pop("gas", 0)
         if gas > 0:

@@ -232,7 +232,8 @@ def _fits(results: Results) -> Iterator[Verdict]:
         results.largest(results.focus),
         tuple(figures),
         figures,
-        f"Items that one transaction holds: {sentence}.",
+        f"Items that one transaction holds at N = {grouped(results.largest(results.focus))}: "
+        f"{sentence}.",
     )
 
 
@@ -273,7 +274,7 @@ def _masked(results: Results) -> Iterator[Verdict]:
                 tuple(figures),
                 figures,
                 f"Saving masked by the calldata floor{under(results, tuple(figures))}: "
-                f"{variant.name} executes for "
+                f"{_name(variant)} executes for "
                 f"{percent(one['execution_saving'], one['execution_baseline'])} less "
                 f"({grouped(one['execution_saving'])} gas), and {rest}.",
             )
@@ -355,7 +356,7 @@ def _crossing(results: Results) -> Iterator[Verdict]:
                 end,
                 tuple(figures),
                 figures,
-                f"{variant.name} {told}.",
+                f"{_name(variant)} {told}.",
             )
 
 
@@ -476,8 +477,8 @@ def _deployment(results: Results) -> Iterator[Verdict]:
             size,
             (schedule,),
             {schedule: {"deploy_gas_more": dearer, "saving": saving, "runs": runs}},
-            f"{variant.name} costs {grouped(dearer)} gas more to deploy{where}, earned back after "
-            f"{grouped(runs)} runs of N = {grouped(size)}.",
+            f"{_name(variant)} costs {grouped(dearer)} gas more to deploy{where}, earned back "
+            f"after {grouped(runs)} runs of N = {grouped(size)}.",
         )
 
 

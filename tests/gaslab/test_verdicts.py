@@ -301,7 +301,7 @@ def test_items_that_fit_are_told_where_a_driver_recorded_them(pair):
     ]
     found = results(pair, rows)
     assert told(found, Kind.FITS) == [
-        "Items that one transaction holds: plain 120 of 10.0 gas, ring 812 of 2.0 gas."
+        "Items that one transaction holds at N = 1: plain 120 of 10.0 gas, ring 812 of 2.0 gas."
     ]
 
 
