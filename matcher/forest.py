@@ -6,7 +6,7 @@ for every root that was not swept. What single nodes are, and proofs for readers
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from matcher.kernel import tree
 from matcher.kernel.keccak import NODE_BYTES, NODE_WORDS
 from matcher.merkle import ZERO, Path, path_of
-
-T = TypeVar("T", bound=np.generic)
 
 _LEAF_PREFIX: Final = b"\0"  # what an account's leaf is hashed behind
 _FIRST_NODES: Final = 1 << 12
@@ -29,8 +27,8 @@ class Forest:
 
     Notes
     -----
-    40 bytes per node, and the words of account leaves. The pool doubles when it is full, between
-    updates; an update needs 16 bytes more for each leaf and level while it runs. Nothing is
+    40 bytes per node, and the words of account leaves. The pool grows by half when it is full,
+    between updates; an update needs 16 bytes more for each leaf and level while it runs. Nothing is
     counted: `sweep` keeps what is reached from the roots that are wanted.
     """
 
@@ -108,7 +106,7 @@ class Forest:
         sizes = [0, *(len(words) + 1 for words in leaves)]
         starts = np.cumsum(np.array(sizes, np.int64))
         inner = np.array([self._ids[words[NODE_BYTES : 2 * NODE_BYTES]] for words in leaves])
-        self._records = _grown(self._records, self._recorded, self._recorded + data.size)
+        _grow(self._records, self._recorded + data.size)
         self._recorded = tree.put_records(
             self._nodes,
             self._children,
@@ -151,8 +149,8 @@ class Forest:
     def _reserve(self, count: int) -> int:
         """Make room for so many nodes; the first of them."""
         end = self._end + count
-        self._nodes = _grown(self._nodes, NODE_WORDS * self._end, NODE_WORDS * end)
-        self._children = _grown(self._children, 2 * self._end, 2 * end)
+        _grow(self._nodes, NODE_WORDS * end)
+        _grow(self._children, 2 * end)
         return self._end
 
     # --- reading ---------------------------------------------------------------------------------
@@ -236,10 +234,7 @@ class WholeTree:
         return self._nodes[start : start + NODE_WORDS].tobytes()
 
 
-def _grown(pool: NDArray[T], used: int, needed: int) -> NDArray[T]:
-    """The pool, or a larger one with what is used of it."""
-    if needed <= pool.size:
-        return pool
-    larger = np.empty(max(needed, 2 * pool.size), pool.dtype)
-    larger[:used] = pool[:used]
-    return larger
+def _grow(pool: NDArray[np.generic], needed: int) -> None:
+    """Make a pool that nobody holds a view of large enough, in place where the system can."""
+    if needed > pool.size:
+        pool.resize(max(needed, pool.size + pool.size // 2), refcheck=False)

@@ -221,3 +221,18 @@ def test_whole_tree_gives_the_golden_roots_and_proofs_of_words(vector: dict[str,
     assert "0x" + whole.root.hex() == vector["root"]
     for proof in vector["proofs"]:
         assert whole.path(int(proof["index"])) == proof_of(proof)
+
+
+def test_update_beyond_the_first_pool_keeps_every_root() -> None:
+    forest, twin, roots = Forest(), tree.Tree(24), [ZERO]
+    for number in range(32):
+        changed = {
+            (number * 7919 + i * 104729) % 5000: keccak(bytes([number, i])) for i in range(60)
+        }
+        roots.append(changed_to(forest, roots[-1], changed, 24))
+        for index, leaf in changed.items():
+            twin.set(index, leaf)
+        assert roots[-1] == twin.root()
+    assert len(forest) > 3 * 4096
+    first = {i * 104729 % 5000: keccak(bytes([0, i])) for i in range(60)}
+    assert all(forest.leaf(roots[1], 24, index) == leaf for index, leaf in first.items())
