@@ -10,6 +10,7 @@ time and nonces are always the same, and what depends on bytecode is kept out, s
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from matcher.reference.header import ring_word
 from matcher.reference.leaf import account_hash
@@ -340,7 +341,7 @@ def judge_margin(stage: Stage) -> None:
     """
     for expiries in (1, 8, 32):
         with stage.chain.passing():
-            _worst(Stage(stage.exchange.clone(), stage.schedules, stage.flows), expiries)
+            _worst(replace(stage, exchange=stage.exchange.clone()), expiries)
 
 
 def _worst(stage: Stage, expiries: int) -> None:

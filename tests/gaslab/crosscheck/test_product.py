@@ -18,3 +18,8 @@ def test_flows_on_the_part_of_the_state_that_they_touch_cost_what_they_cost_on_t
         answer = Lab(load_schedule(one.fork)).answer(one)
         assert [outcome.status for outcome in answer.outcomes] == ["ok"]
         assert answer.storage.keys() <= one.watch
+
+
+def test_flows_on_exchanges_of_their_own_are_scenarios_too(artifacts: Artifacts) -> None:
+    found = list(scenarios(artifacts, (stories.judge_margin,)))
+    assert len(found) == 3 * len(NAMES)
