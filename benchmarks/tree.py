@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from sha3 import keccak_256
@@ -102,7 +103,7 @@ def changes(rounds: int, random: np.random.Generator, leaves: int) -> None:
         rows = [[(index, random.bytes(32)) for index in pick] for pick in picks]
         for place, forest in enumerate(forests):
 
-            def run(place: int = place, forest: Forest | DictForest = forest) -> None:
+            def run(place: int = place, forest: Any = forest, rows: Any = rows) -> None:
                 for changed in rows:
                     roots[place] = forest.update([(roots[place], changed)], 24)[0]
 

@@ -1,0 +1,51 @@
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from matcher.kernel import compiled
+
+SOURCE = """
+from matcher.kernel.compiled import compiled
+
+@compiled("int64(int64)")
+def doubled(number):
+    return 2 * number
+"""
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("doubling", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_compiled_is_kept_until_any_file_of_the_package_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "doubling.py"
+    path.write_text(SOURCE)
+    hits = []
+    for stamp in ("first", "first", "second"):
+        monkeypatch.setattr(compiled, "_stamp", lambda stamp=stamp: stamp)
+        module = load(path)
+        assert module.doubled(21) == 42
+        hits.append(sum(module.doubled.stats.cache_hits.values()))
+    assert hits == [0, 1, 0]
+
+
+def test_stamp_names_every_source_file_of_the_package() -> None:
+    names = {name for name, _, _ in compiled._stamp()}
+    assert names == {path.name for path in Path(compiled.__file__).parent.glob("*.py")}
+    assert {"keccak.py", "tree.py"} < names
+
+
+def test_compiled_refuses_other_types() -> None:
+    from matcher.kernel import tree
+
+    with pytest.raises(TypeError, match="No matching definition"):
+        tree.find(None, 0, 1, 0)  # type: ignore[arg-type]
