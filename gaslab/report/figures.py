@@ -288,10 +288,16 @@ def heat_table(book: Book) -> list[HeatRow]:
 
 
 def _changed(chapter: Chapter) -> set[str]:
-    """Schedules whose winner is none of those under the focus."""
+    """Schedules under which another wins than usual."""
+    results, usual = chapter.results, _usual(chapter)
+    return {name for name in results.schedules if usual not in results.winners(name)}
+
+
+def _usual(chapter: Chapter) -> str:
+    """The winner under the focus; of several, the one that wins under most schedules."""
     results = chapter.results
-    usual = set(results.winners(results.focus))
-    return {name for name in results.schedules if not usual & set(results.winners(name))}
+    wins = [name for schedule in results.schedules for name in results.winners(schedule)]
+    return max(results.winners(results.focus), key=wins.count)
 
 
 def _heat_cell(chapter: Chapter, schedule: str, changed: bool) -> HeatCell | None:
@@ -301,14 +307,13 @@ def _heat_cell(chapter: Chapter, schedule: str, changed: bool) -> HeatCell | Non
     best = alike or results.best_unlike(schedule)
     if base is None or best is None:
         return None
-    winners = results.winners(schedule)
-    usual = [name for name in results.winners(results.focus) if name in winners]
+    winners, usual = results.winners(schedule), _usual(chapter)
     masked = any(one.kind is Kind.MASKED and schedule in one.schedules for one in chapter.verdicts)
     return HeatCell(
         schedule,
         shade(cost(base) - cost(best), cost(base)) if alike else "unlike",
         against(best, base),
-        (usual or winners)[0] if alike else best.variant,
+        (usual if usual in winners else winners[0]) if alike else best.variant,
         changed,
         masked,
         alike is None,
