@@ -4,9 +4,10 @@
 
 Three worlds: one small book, a thousand books, one book of a million resting orders. The kernel
 runs everything it has but admission, whose verdict comes with each command: order types,
-reduce-only, positions, fees, events. The other is the simplest engine that `matcher.book` (sortedcontainers)
-allows: limit and IOC orders, cancels, no positions, no fees, events counted only; it is shown the
-same stream and must report the same fills. Rounds are interleaved; all times are of one thread.
+reduce-only, positions, fees, events. The other is the simplest engine that `matcher.book`, on
+sortedcontainers, allows: limit and IOC orders, cancels, no positions, no fees, fills counted only.
+It is shown the same stream and must report the same fills. Rounds are interleaved; all times are of
+one thread.
 """
 
 import argparse
