@@ -364,6 +364,14 @@ class Feed:
         ticks = reversed(levels) if buy else iter(levels)
         return [(tick, *levels[tick]) for tick in ticks]
 
+    def best(self, instrument: int, buy: bool) -> tuple[int, int, int] | None:
+        """(tick, lots, orders) of a side's best level; None if the side is empty."""
+        levels = self._levels.get((instrument, buy))
+        if not levels:
+            return None
+        tick, (lots, orders) = levels.peekitem(-1 if buy else 0)
+        return tick, lots, orders
+
     def batch(self, batch_id: int) -> BatchSummary | None:
         """A closed batch."""
         return self._batches.get(batch_id)

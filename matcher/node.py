@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import structlog
@@ -42,6 +42,9 @@ from matcher.journal import Identity, Journal
 from matcher.redate import RedateError
 from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
+
+if TYPE_CHECKING:
+    from matcher.publisher import Publisher  # compiles kernels when imported
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +82,7 @@ class Node:
         self._time = 0  # seconds, up to which every fact was told
         self._head = self._final = 0  # newest batches on the chain, as last said
         self._halted_here = False
+        self._publisher: Publisher | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -94,12 +98,16 @@ class Node:
         self._wire(deployment)
         try:
             await self._replay()
+            if self.settings.publish is not None:
+                self._publish(self.settings.publish)
             self._follower = Follower(self._w3, deployment, self.settings.confirmations, self._told)
             await self._catch_up()
             if not self._ending.is_set():
                 await self._run_tasks(deployment)
         finally:
             await self._sequencer.stop()
+            if self._publisher is not None:
+                self._publisher.close()
             log.info("node ended", commands=self._sequencer.sequence)
 
     def stop(self) -> None:
@@ -161,6 +169,13 @@ class Node:
             block=self._told.number if self._told else None,
             state="0x" + self._engine.state_hash().hex(),
         )
+
+    def _publish(self, name: str) -> None:
+        """Show the top of each book to other processes from now on."""
+        from matcher.publisher import Publisher
+
+        self._publisher = Publisher(self._feed, self._engine, name)
+        log.info("publishing", name=name)
 
     async def _run_tasks(self, deployment: Deployment) -> None:
         """Let wallets in, and run until something ends."""
@@ -401,6 +416,11 @@ def _redatable(fault: faults.BatchTooOld | faults.NotCurrentOperator) -> bool:
 )
 @click.option(
     "--poll", default=0.5, type=click.FloatRange(0.01), help="Seconds between looks at the chain."
+)
+@click.option(
+    "--publish",
+    metavar="NAME",
+    help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
 )
 @click.option(
     "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])

@@ -41,6 +41,7 @@ from matcher.segments import (
     SegmentError,
     SegmentMismatch,
     Shape,
+    address_of,
     claim,
     default_place,
     disclaim,
@@ -244,6 +245,9 @@ class _End:
     def __init__(self, ring: Ring):
         self.ring = ring
         self._known = np.zeros(1, np.int64)  # what was last seen of the other side
+        self._known_at = address_of(self._known)
+        self._array: Records = self._known  # the last that was given, and where it is
+        self._array_at = self._known_at
         self._mask = ring.capacity - 1
         self._words = ring.record.itemsize // 8
         self._seats = ring.segment.seats
@@ -259,9 +263,11 @@ class _End:
     def _base(self) -> int:
         return self._check()
 
-    @property
-    def _known_at(self) -> int:
-        return int(self._known.ctypes.data)
+    def _address(self, array: Records) -> int:
+        """Where an array is; asking costs more than a push, and most callers use one again."""
+        if array is not self._array:
+            self._array, self._array_at = array, address_of(array)
+        return self._array_at
 
 
 class Producer(_End):
@@ -297,7 +303,7 @@ class Producer(_End):
             self._words,
             self._seats,
             self._known_at,
-            int(packed.ctypes.data),
+            self._address(packed),
             len(packed),
             spins,
         )
@@ -416,7 +422,7 @@ class Consumer(_End):
             self._seats,
             self._seat,
             self._known_at,
-            int(into.ctypes.data),
+            self._address(into),
             len(into),
         )
 

@@ -83,6 +83,11 @@ class OwnerGone(SegmentError):
     """Who answered for it has ended; what is there will not change any more."""
 
 
+def address_of(array: npt.NDArray[Any]) -> int:
+    """Where an array's memory begins; valid while the array lives."""
+    return int(array.ctypes.data)
+
+
 # --- processes ----------------------------------------------------------------------------------
 
 
@@ -218,7 +223,7 @@ class Segment:
         self.path = path
         self.name = path.name
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(memory, np.uint8)
-        self.address = self.bytes.ctypes.data
+        self.address = address_of(self.bytes)
         words = self.bytes[:64].view(np.int64)
         self.capacity, self.seats = int(words[5]), int(words[6])
         status = path.stat()

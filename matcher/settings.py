@@ -47,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Seconds of the wall clock between two looks at the chain.
     origins : tuple of str
         Web pages that may call the gateway.
+    publish : str, optional
+        Name of the table in shared memory that shows the top of each book to other processes of
+        this machine and user (`matcher.readers`). Without it there is none.
     """
 
     rpc: str
@@ -60,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fees: FeePolicy = FeePolicy()
     poll: float = 0.5
     origins: tuple[str, ...] = ("*",)
+    publish: str | None = None
 
 
 def load_operator(keystore: Path | None) -> LocalAccount | None:

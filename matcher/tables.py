@@ -32,6 +32,7 @@ from matcher.segments import (
     SegmentMismatch,
     Shape,
     Words,
+    address_of,
     default_place,
 )
 
@@ -126,7 +127,7 @@ class TableWriter(_Table):
         packed = np.ascontiguousarray(record)
         if packed.dtype != self.record or packed.size != 1:
             raise SegmentError(f"record: found {packed.dtype}, allowed one {self.record}")
-        kernel.write_row(row, int(packed.ctypes.data), self._words)
+        kernel.write_row(row, address_of(packed), self._words)
         if index == len(self):
             kernel.count_used(self.segment.opened, index + 1)
 
@@ -210,10 +211,10 @@ class TableReader(_Table):
                 self._row(first + done, used),
                 self._stride,
                 count - done,
-                int(records[done:].ctypes.data),
+                address_of(records) + done * self.record.itemsize,
                 self._words,
                 TRIES,
-                int(sequences[done:].ctypes.data),
+                address_of(sequences) + 8 * done,
             )
             if done < count:
                 self._check_row(first + done)

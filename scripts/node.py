@@ -27,6 +27,11 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
     help="Seconds until a batch is closed.",
 )
 @click.option("--confirmations", default=1, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--publish",
+    metavar="NAME",
+    help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
+)
 @click.option("--log-level", default="info", show_default=True)
 @expect_chain_id
 @plain_errors
@@ -39,6 +44,7 @@ def cli(
     port,
     batch_age,
     confirmations,
+    publish,
     log_level,
     expect_chain_id,
 ):
@@ -67,6 +73,7 @@ def cli(
         confirmations=confirmations,
         operator=session.account(operator),
         batches=Policy(max_age=batch_age),
+        publish=publish,
     )
     try:
         asyncio.run(_run(settings, deployment))

@@ -30,8 +30,11 @@ from matcher.errors import (
 )
 from matcher.journal import Identity, Journal
 from matcher.node import Node, NodeStopped
+from matcher.readers import TOP, Level, Tops
+from matcher.segments import OwnerGone, SegmentBusy
 from matcher.sequencer import Policy
 from matcher.settings import Settings, SettingsError
+from matcher.tables import TableWriter
 from matcher.types import OpKind, Windows
 from tests.support.anvil import Anvil, AnvilExchange, anvil_exchange, running_anvil
 from tests.support.exchange import TOKENS, Roles
@@ -358,3 +361,20 @@ def test_node_whose_task_fails_ends_in_order_and_names_it(
         assert isinstance(failed, NodeStopped)
         assert str(failed) == "committer: ZeroDivisionError: planted"
         assert node.wait("node ended")
+
+
+def test_node_shows_its_tops_to_other_processes(street: Street) -> None:
+    name = f"tops-{os.getpid()}"
+    with node_thread(street.settings(publish=name)) as node:
+        node.wait("publishing", name=name)
+        tops = Tops.attach(name)
+        node.wait("batches confirmed", last=1)  # the deposits are credited
+        with street.client(node, street.roles.maker) as maker:
+            maker.sell(street.symbol, PRICE, 7)
+            assert tops.top(street.symbol).ask == Level(PRICE, PRICE // 100, 7, 1)
+            assert tops.top(street.symbol).bid is None
+            assert tops.sequence >= tops.top(street.symbol).sequence > 0
+            with pytest.raises(SegmentBusy):
+                TableWriter.create(name, TOP, rows=1)
+    with pytest.raises(OwnerGone, match="closed by its owner"):
+        tops.check_writer()

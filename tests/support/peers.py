@@ -6,7 +6,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+
+PATIENCE: Final = 60  # seconds until a test that waits for a peer that failed is ended
 
 
 class Peer:
@@ -43,16 +45,23 @@ class Peer:
 
 @contextmanager
 def peers() -> Iterator[Callable[..., Peer]]:
-    """Makes peers; none of them outlives the test."""
+    """Makes peers; none of them outlives the test, and the test does not wait for ever."""
     made: list[Peer] = []
+
+    def lose_patience(*_: object) -> None:
+        raise TimeoutError(f"after {PATIENCE} s; exit codes: {[p.status for p in made]}")
 
     def begin(work: Callable[..., Any], *arguments: Any) -> Peer:
         made.append(Peer(work, *arguments))
         return made[-1]
 
+    before = signal.signal(signal.SIGALRM, lose_patience)
+    signal.alarm(PATIENCE)
     try:
         yield begin
     finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
         for peer in made:
             if peer.status is None:
                 peer.kill()

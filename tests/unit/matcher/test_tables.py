@@ -1,13 +1,15 @@
 """Rows that a process writes and others copy: always whole, never by asking."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
 from matcher.kernel import seqlock
-from matcher.kernel.atomics import pause
+from matcher.kernel.atomics import pause, read_word, write_word
 from matcher.segments import OwnerGone, SegmentBusy, SegmentError, SegmentMismatch
 from matcher.tables import TableReader, TableWriter
 from tests.support.peers import peers
@@ -166,8 +168,9 @@ def test_rows_are_never_torn_while_a_writer_hammers_them(place, begin):
     reader = attach(place)
     while len(reader) < 2:
         os.sched_yield()
-    changes, before = 0, np.zeros(2, np.int64)
-    while changes < 20_000:
+    reads, changes, before = 0, 0, np.zeros(2, np.int64)
+    while reads < 30_000 or changes < 20:
+        reads += 1
         found, sequences = reader.rows()
         assert (sequences % 2 == 0).all()
         assert (sequences >= before).all()
@@ -193,13 +196,32 @@ def test_beat_is_never_ahead_of_the_rows(place, begin):
         assert beat == 0 or check(reader.row(0)) >= beat
 
 
+def test_row_that_a_dead_writer_left_half_changed_is_told_not_shown(place, begin):
+    def die() -> None:
+        writer = TableWriter.create("rows", RECORD, rows=2, place=place)
+        writer.write(0, record(1))
+        writer.write(1, record(2))
+        row = writer.segment.address + seqlock.ROWS
+        write_word(row, read_word(row) + 1)
+        Path(place / "half").touch()
+        while True:
+            os.sched_yield()
+
+    writer = begin(die)
+    while not (place / "half").exists():
+        os.sched_yield()
+    reader = attach(place)
+    writer.kill()
+    with pytest.raises(OwnerGone, match=f"process {writer.pid}, has died while it changed row 0"):
+        reader.rows()
+    assert check(reader.row(1)) == 2
+
+
 def test_writer_killed_at_any_moment_leaves_rows_whole_or_tells_that_it_is_gone(place, begin):
-    half, life = 0, 0
-    while life < 40 or not half:  # until some were hit in the middle
-        life += 1
+    for life in range(15):
         writer = begin(hammer, place, 1)
         reader = None
-        while reader is None or len(reader) == 0 or reader.rows()[1][0] < life:
+        while reader is None or len(reader) == 0 or reader.rows()[1][0] < 10 * life:
             try:
                 reader = reader or attach(place)
             except SegmentError:  # not there yet, or the last one's
@@ -207,8 +229,5 @@ def test_writer_killed_at_any_moment_leaves_rows_whole_or_tells_that_it_is_gone(
         writer.kill()
         with pytest.raises(OwnerGone, match=f"process {writer.pid}, has died"):
             reader.check_writer()
-        try:
+        with suppress(OwnerGone):
             check(reader.row(0))
-        except OwnerGone as gone:
-            assert "while it changed row 0" in str(gone)  # noqa: PT017
-            half += 1

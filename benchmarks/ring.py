@@ -1,0 +1,439 @@
+"""Records between two processes: shared memory beside the standard library's pipe and queue.
+
+    python -m benchmarks.ring [--records 2000000] [--trips 100000] [--rounds 5]
+
+Records are 64 bytes. *Throughput*: one process sends, the other receives, adds up a field of each
+record, and must come to the right sum. *Round trip*: a record goes there and comes back, and the
+time is taken around each trip. `kernel` is compiled code that calls the ring's kernels, as a
+pipeline's stages do; `Python` is `matcher.rings` as anybody may use it. Each process has a core of
+its own where there are two; rounds are interleaved, figures are medians over rounds.
+"""
+
+import argparse
+import ctypes
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numba
+import numpy as np
+
+from matcher.kernel import ring as kernel
+from matcher.kernel import seqlock
+from matcher.kernel.atomics import load, pause, store
+from matcher.rings import Consumer, Producer, Ring
+from matcher.segments import default_place
+from matcher.tables import TableReader, TableWriter
+
+RECORD = np.dtype([("number", "<i8"), ("payload", "<i8", (7,))])
+WORDS = RECORD.itemsize // 8
+CAPACITY = 1 << 12
+SPINS = 1 << 14
+CLOCK_MONOTONIC = 1
+
+read_clock = ctypes.CDLL(None).clock_gettime
+read_clock.argtypes = (ctypes.c_int, ctypes.c_int64)
+read_clock.restype = ctypes.c_int
+
+I = "int64"  # noqa: E741 - numba's word
+SIDE = ", ".join([I] * 5)  # of a producer: ring, mask, words, seats, known
+
+
+# --- compiled ends ------------------------------------------------------------------------------
+
+
+@numba.njit(f"void({SIDE}, {I}, {I}, {I})", nogil=True, cache=True)
+def send(ring, mask, words, seats, known, batch_at, batch, count):
+    """Publish records numbered from 0, so many at a time."""
+    number = 0
+    while number < count:
+        size = min(batch, count - number)
+        for place in range(size):
+            store(batch_at + 8 * words * place, number + place)
+        done = 0
+        while done < size:
+            source = batch_at + 8 * words * done
+            done += kernel.push(ring, mask, words, seats, known, source, size - done)
+            if done < size:
+                pause()
+        number += size
+
+
+@numba.njit(f"{I}({SIDE}, {I}, {I}, {I}, {I})", nogil=True, cache=True)
+def receive(ring, mask, words, seats, known, seat, batch_at, batch, count):
+    """Sum of the numbers of so many records."""
+    total, seen = 0, 0
+    while seen < count:
+        found = kernel.pop(ring, mask, words, seats, seat, known, batch_at, batch)
+        for place in range(found):
+            total += load(batch_at + 8 * words * place)
+        seen += found
+        if found == 0:
+            pause()
+    return total
+
+
+@numba.njit(nogil=True)
+def now(at):
+    """Nanoseconds of the monotonic clock; two words at `at` are used."""
+    read_clock(CLOCK_MONOTONIC, at)
+    return load(at) * 1_000_000_000 + load(at + 8)
+
+
+@numba.njit(nogil=True)
+def bounce(out, home, seat, record_at, count, first, times, clock_at):
+    """Send a record and wait for the next to come, again and again; who is `first` begins.
+
+    `out` and `home` are (ring, mask, words, seats, known). Written: nanoseconds per trip, `times`.
+    """
+    for trip in range(count):
+        began = now(clock_at)
+        if first:
+            store(record_at, trip)
+            kernel.push(out[0], out[1], out[2], out[3], out[4], record_at, 1)
+        while kernel.pop(home[0], home[1], home[2], home[3], seat, home[4], record_at, 1) == 0:
+            pause()
+        if not first:
+            kernel.push(out[0], out[1], out[2], out[3], out[4], record_at, 1)
+        times[trip] = now(clock_at) - began
+
+
+def side(end: Producer | Consumer) -> tuple[int, int, int, int, int]:
+    """What the kernels are told of an end."""
+    return (
+        end.ring.segment.address,
+        end.ring.capacity - 1,
+        WORDS,
+        end.ring.segment.seats,
+        end._known.ctypes.data,
+    )
+
+
+# --- the ways -----------------------------------------------------------------------------------
+
+
+class Lines(NamedTuple):
+    """What two processes have between them, one each way."""
+
+    place: Path
+    pipe: Any
+    queues: Any
+
+
+def rings(lines: Lines, mine: bool) -> tuple[Producer, Consumer]:
+    """The ends of one process."""
+    there, back = (Ring.attach(name, RECORD, place=lines.place) for name in ("there", "back"))
+    out, home = (there, back) if mine else (back, there)
+    return out.producer(), home.consumer()
+
+
+def by_kernel(batch: int) -> Callable[[Lines, bool, int], None]:
+    """Compiled code at both ends; the receiver takes up to 64 at a time."""
+
+    def run(lines: Lines, mine: bool, count: int) -> None:
+        producer, consumer = rings(lines, mine)
+        buffer = np.zeros(64, RECORD)
+        if mine:
+            send(*side(producer), buffer.ctypes.data, batch, count)
+        else:
+            total = receive(*side(consumer), consumer._seat, buffer.ctypes.data, 64, count)
+            check(total, count)
+        end(producer, consumer)
+
+    return run
+
+
+def by_ring(batch: int) -> Callable[[Lines, bool, int], None]:
+    """`matcher.rings` at both ends."""
+
+    def run(lines: Lines, mine: bool, count: int) -> None:
+        producer, consumer = rings(lines, mine)
+        buffer = np.zeros(batch, RECORD)
+        if mine:
+            for first in range(0, count, batch):
+                buffer["number"] = np.arange(first, first + batch)
+                done = 0
+                while done < batch:
+                    done += producer.push(buffer[done:], SPINS)
+        else:
+            total = seen = 0
+            while seen < count:
+                consumer.await_records()
+                found = consumer.pop(buffer)
+                total += int(buffer["number"][:found].sum())
+                seen += found
+            check(total, count)
+        end(producer, consumer)
+
+    return run
+
+
+def by_pipe(batch: int) -> Callable[[Lines, bool, int], None]:
+    """Raw bytes through a pipe."""
+
+    def run(lines: Lines, mine: bool, count: int) -> None:
+        buffer = np.zeros(batch, RECORD)
+        if mine:
+            for first in range(0, count, batch):
+                buffer["number"] = np.arange(first, first + batch)
+                lines.pipe[0].send_bytes(buffer.tobytes())
+        else:
+            total = 0
+            for _ in range(0, count, batch):
+                found = np.frombuffer(lines.pipe[1].recv_bytes(), RECORD)
+                total += int(found["number"].sum())
+            check(total, count)
+
+    return run
+
+
+def by_queue(lines: Lines, mine: bool, count: int) -> None:
+    """Raw bytes through a queue."""
+    if mine:
+        payload = bytes(RECORD.itemsize - 8)
+        for number in range(count):
+            lines.queues[0].put(number.to_bytes(8, "little") + payload)
+    else:
+        check(sum(int.from_bytes(lines.queues[0].get()[:8], "little") for _ in range(count)), count)
+
+
+def trip_kernel(lines: Lines, mine: bool, times: Any) -> None:
+    """Compiled code at both ends."""
+    producer, consumer = rings(lines, mine)
+    record, clock = np.zeros(1, RECORD), np.zeros(2, np.int64)
+    bounce(
+        side(producer),
+        side(consumer),
+        consumer._seat,
+        record.ctypes.data,
+        len(times),
+        mine,
+        times,
+        clock.ctypes.data,
+    )
+    end(producer, consumer)
+
+
+def trip_ring(lines: Lines, mine: bool, times: Any) -> None:
+    """`matcher.rings` at both ends."""
+    producer, consumer = rings(lines, mine)
+    record = np.zeros(1, RECORD)
+
+    def there_and_back() -> None:
+        producer.push(record)
+        consumer.await_records()
+        consumer.pop(record)
+
+    def back() -> None:
+        consumer.await_records()
+        consumer.pop(record)
+        producer.push(record)
+
+    clocked(there_and_back if mine else back, times)
+    end(producer, consumer)
+
+
+def trip_pipe(lines: Lines, mine: bool, times: Any) -> None:
+    """Raw bytes through a pipe, and back."""
+    line, record = lines.pipe[0 if mine else 1], bytes(RECORD.itemsize)
+
+    def there_and_back() -> None:
+        line.send_bytes(record)
+        line.recv_bytes()
+
+    clocked(there_and_back if mine else lambda: line.send_bytes(line.recv_bytes()), times)
+
+
+def trip_queue(lines: Lines, mine: bool, times: Any) -> None:
+    """Raw bytes through a queue, and back by another."""
+    out, home = lines.queues if mine else reversed(lines.queues)
+    record = bytes(RECORD.itemsize)
+
+    def there_and_back() -> None:
+        out.put(record)
+        home.get()
+
+    clocked(there_and_back if mine else lambda: out.put(home.get()), times)
+
+
+def clocked(step: Callable[[], Any], times: Any) -> None:
+    """Take steps. Written: nanoseconds of each, `times`."""
+    for trip in range(len(times)):
+        began = time.perf_counter_ns()
+        step()
+        times[trip] = time.perf_counter_ns() - began
+
+
+def check(total: int, count: int) -> None:
+    """See that nothing was lost or changed."""
+    if total != count * (count - 1) // 2:
+        raise AssertionError(f"records: found a sum of {total} over {count}")
+
+
+def end(producer: Producer, consumer: Consumer) -> None:
+    """Give the roles back."""
+    producer.finish()
+    consumer.leave()
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+def pin(core: int) -> None:
+    """Keep to one core."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def together(work: Callable[[Lines, bool, Any], None], amount: Any, other: Any) -> float:
+    """Seconds that both processes take, from a common start to the end of the last."""
+    fork = multiprocessing.get_context("fork")
+    before = os.sched_getaffinity(0)
+    begin, done = fork.Barrier(2), fork.Pipe()
+    with tempfile.TemporaryDirectory(dir=default_place().parent) as directory:
+        place = Path(directory) / "segments"
+        kept = [Ring.create(n, RECORD, capacity=CAPACITY, place=place) for n in ("there", "back")]
+        lines = Lines(place, fork.Pipe(), (fork.Queue(), fork.Queue()))
+
+        def child() -> None:
+            pin(1)
+            begin.wait()
+            work(lines, False, other)
+            done[1].send(True)
+
+        process = fork.Process(target=child)
+        process.start()
+        pin(0)
+        begin.wait()
+        began = time.perf_counter()
+        work(lines, True, amount)
+        done[0].recv()
+        taken = time.perf_counter() - began
+        process.join()
+        os.sched_setaffinity(0, before)
+        for queue in lines.queues:
+            queue.close()
+        for ring in kept:
+            ring.close()
+    return taken
+
+
+def throughput(records: int, rounds: int) -> None:
+    """Print records per second."""
+    slow = max(256, records // 50 // 256 * 256)
+    ways: dict[str, tuple[Callable[[Lines, bool, int], None], int]] = {
+        "ring, kernel, one at a time": (by_kernel(1), records),
+        "ring, kernel, 64 at a time": (by_kernel(64), records),
+        "ring, Python, 256 at a time": (by_ring(256), records),
+        "Pipe, 256 at a time": (by_pipe(256), records),
+        "Pipe, one at a time": (by_pipe(1), slow),
+        "Queue, one at a time": (by_queue, slow),
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, (work, count) in ways.items():
+            speeds[name].append(count / together(work, count, count))
+    click.echo(f"{'throughput':<32}{'records/s':>16}{'best':>16}{'n':>12}")
+    for name, (_, count) in ways.items():
+        median, best = statistics.median(speeds[name]), max(speeds[name])
+        click.echo(f"{name:<32}{median:>16,.0f}{best:>16,.0f}{count:>12,}")
+
+
+def round_trips(trips: int, rounds: int) -> None:
+    """Print percentiles of a trip."""
+    slow = max(100, trips // 20)
+    ways = {
+        "ring, kernel": (trip_kernel, trips),
+        "ring, Python": (trip_ring, trips),
+        "Pipe": (trip_pipe, slow),
+        "Queue": (trip_queue, slow),
+    }
+    marks = (50, 90, 99, 99.9)
+    found: dict[str, list[Any]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, (work, count) in ways.items():
+            times = np.zeros(count, np.int64)
+            together(work, times, np.zeros(count, np.int64))
+            found[name].append(np.percentile(times[count // 10 :], marks))
+    heads = "".join(f"{f'p{mark} us':>12}" for mark in marks)
+    click.echo(f"\n{'round trip':<32}{heads}{'n':>12}")
+    for name, (_, count) in ways.items():
+        medians = np.median(found[name], axis=0) / 1_000
+        click.echo(f"{name:<32}{''.join(f'{m:>12.2f}' for m in medians)}{count:>12,}")
+
+
+@numba.njit(nogil=True)
+def read_often(row, target, words, count):
+    """Copy a row again and again; how often it was whole at once."""
+    whole = 0
+    for _ in range(count):
+        whole += seqlock.read_row(row, target, words, 1) != seqlock.CHANGING
+    return whole
+
+
+def tables(count: int, rounds: int) -> None:
+    """Rows of 120 bytes, within one process, so that nothing else is in the time."""
+    record = np.dtype([("words", "<i8", (15,))])
+    with tempfile.TemporaryDirectory(dir=default_place().parent) as directory:
+        place = Path(directory) / "segments"
+        writer = TableWriter.create("rows", record, rows=1, place=place)
+        made = np.zeros((), record)
+        writer.write(0, made)
+        reader = TableReader.attach("rows", record, place=place)
+        row, into = reader._row(0, 1), np.zeros(15, np.int64)
+        read_often(row, into.ctypes.data, 15, 1)
+
+        def many(step: Callable[[], Any]) -> None:
+            for _ in range(count // 100):
+                step()
+
+        ways: dict[str, tuple[Callable[[], Any], int]] = {
+            "read a row, kernel": (lambda: read_often(row, into.ctypes.data, 15, count), count),
+            "read a row, Python": (lambda: many(lambda: reader.row(0)), count // 100),
+            "write a row, Python": (lambda: many(lambda: writer.write(0, made)), count // 100),
+        }
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, (work, times) in ways.items():
+                began = time.perf_counter_ns()
+                work()
+                taken[name].append((time.perf_counter_ns() - began) / times)
+        click.echo(f"\n{'table':<32}{'ns':>12}")
+        for name in ways:
+            click.echo(f"{name:<32}{statistics.median(taken[name]):>12,.1f}")
+        writer.close()
+
+
+def main() -> None:
+    """Run all."""
+    parser = argparse.ArgumentParser(description="Rings and tables in shared memory.")
+    parser.add_argument("--records", type=int, default=2_000_000)
+    parser.add_argument("--trips", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    options.records = max(256, options.records // 256 * 256)
+    click.echo(
+        f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()},"
+        f" Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
+    )
+    load_now = os.getloadavg()[0]
+    click.echo(
+        f"{options.rounds} interleaved rounds, medians; no random input; load {load_now:.1f}\n"
+    )
+    # Compiled before any clock: with the arguments' types, and nothing to do.
+    nothing = (0, 0, 0, 0, 0)
+    bounce(nothing, nothing, 0, 0, 0, True, np.zeros(0, np.int64), 0)
+    throughput(options.records, options.rounds)
+    round_trips(options.trips, options.rounds)
+    tables(1_000_000, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

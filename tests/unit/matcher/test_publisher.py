@@ -1,0 +1,170 @@
+"""What a node publishes is what its engine knows, whenever somebody looks."""
+
+import os
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from matcher import commands as c
+from matcher.engine import Engine
+from matcher.errors import ChainError
+from matcher.feed import Feed
+from matcher.publisher import Publisher
+from matcher.readers import Level, Top, Tops, cli
+from matcher.segments import OwnerGone, SegmentBusy, SegmentMissing
+from matcher.types import InstrumentKind
+from tests.support.peers import peers
+from tests.support.streams import WINDOWS, random_stream
+
+HOUR = 1_000_000  # hours
+
+
+class Exchange:
+    """An engine and its feed, of which a publisher tells."""
+
+    def __init__(self, place):
+        self.engine, self.feed = Engine(WINDOWS), Feed()
+        self.place = place
+        self.sequence = 0
+        self.publisher = None
+
+    def tell(self, command: c.Command) -> None:
+        try:
+            events = self.engine.apply(command)
+        except ChainError:
+            return
+        self.sequence += 1
+        self.feed.on_events(self.sequence, command, events, False)
+
+    def list_market(self, instruments: int = 0) -> None:
+        self.tell(c.MarketListed(1, "BTC", 10, 1000))
+        self.tell(c.ExpiryOpened(1, HOUR, 400_000))
+        for index in range(1, instruments + 1):
+            self.list_instrument(index)
+
+    def list_instrument(self, index: int) -> None:
+        self.tell(c.InstrumentListed(index, 1, InstrumentKind.CALL, HOUR, 100 + index))
+
+    def publish(self, **options) -> None:
+        self.publisher = Publisher(
+            self.feed, self.engine, "tops", place=self.place, **{"rows": 256, **options}
+        )
+
+    def expected(self, symbol: str) -> tuple[Level | None, Level | None]:
+        """What the engine's own book says."""
+        instrument = self.engine.by_symbol[symbol]
+        value = self.engine.tick_value(instrument)
+        bid, ask = (
+            Level(side[0][0] * value, *side[0]) if side else None
+            for side in self.engine.book(instrument, 1)
+        )
+        return bid, ask
+
+    def check(self, tops: Tops) -> None:
+        found = tops.tops()
+        assert list(found) == list(self.engine.by_symbol)
+        for symbol, top in found.items():
+            assert (top.bid, top.ask) == self.expected(symbol)
+            assert top == tops.top(symbol)
+            assert top.sequence <= self.sequence
+        assert tops.sequence == self.sequence
+
+
+@pytest.fixture
+def exchange(tmp_path):
+    made = Exchange(tmp_path / "segments")
+    yield made
+    if made.publisher:
+        made.publisher.close()
+
+
+def attach(exchange: Exchange) -> Tops:
+    return Tops.attach("tops", exchange.place)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tops_are_the_engine_s_after_every_command(exchange, seed):
+    commands = list(random_stream(seed, 400))
+    for command in commands[:100]:
+        exchange.tell(command)
+    exchange.publish()
+    tops = attach(exchange)
+    exchange.check(tops)
+    sided = 0
+    for command in commands[100:]:
+        exchange.tell(command)
+        exchange.check(tops)
+        sided += any(top.bid and top.ask for top in tops.tops().values())
+    assert sided
+
+
+def test_instrument_is_shown_from_its_listing_on(exchange):
+    exchange.publish()
+    tops = attach(exchange)
+    assert tops.tops() == {}
+    exchange.list_market(2)
+    first, second = exchange.engine.by_symbol
+    assert tops.top(second) == Top(2, second, None, None, 4, 0)
+    exchange.list_instrument(3)
+    assert len(tops.tops()) == 3
+    assert tops.top(first).instrument == 1
+    with pytest.raises(KeyError):
+        tops.top("BTC-1JAN30-1-C")
+
+
+def test_instruments_without_room_are_left_out_and_the_exchange_goes_on(exchange):
+    exchange.list_market()
+    exchange.publish(rows=2)
+    for index in range(1, 5):
+        exchange.list_instrument(index)
+    assert [top.instrument for top in attach(exchange).tops().values()] == [1, 2]
+    assert attach(exchange).sequence == exchange.sequence
+
+
+def test_name_is_one_publisher_s(exchange):
+    exchange.publish()
+    with pytest.raises(SegmentBusy):
+        exchange.publish()
+
+
+def test_publisher_that_ended_says_so_and_writes_no_more(exchange):
+    exchange.list_market(1)
+    exchange.publish()
+    tops = attach(exchange)
+    exchange.publisher.close()
+    with pytest.raises(OwnerGone, match="closed by its owner"):
+        tops.check_writer()
+    with pytest.raises(SegmentMissing):
+        attach(exchange)
+    exchange.list_instrument(2)
+    assert len(tops.tops()) == 1
+
+
+def test_command_shows_what_is_published_or_why_nothing_is(exchange):
+    run = CliRunner().invoke
+    arguments = ["tops", "--place", str(exchange.place)]
+    missing = run(cli, arguments)
+    assert missing.exit_code == 1
+    assert "tops: not there" in missing.output
+
+    def live() -> None:
+        exchange.list_market(2)
+        exchange.publish()
+        while True:
+            os.sched_yield()
+
+    with peers() as begin:
+        node = begin(live)
+        shown = run(cli, arguments)
+        while "after command 4" not in shown.output:
+            shown = run(cli, arguments)
+        assert shown.exit_code == 0
+        assert (
+            re.findall(r"^BTC-\S+ +- +-$", shown.output, re.MULTILINE)
+            == shown.output.split("\n")[1:-1]
+        )
+        node.kill()
+    dead = run(cli, arguments)
+    assert dead.exit_code == 1
+    assert f"process {node.pid}, has died" in dead.output
