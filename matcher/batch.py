@@ -1,6 +1,5 @@
 """A batch as it is published and committed: header, words, order file (sections 6 and 14)."""
 
-import json
 import struct
 from collections.abc import Iterable
 from typing import Final
@@ -218,8 +217,7 @@ def order_file(batch: int, used: Iterable[SignedMessage]) -> bytes:
         ],
         "version": ORDER_FILE_VERSION,
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    return msgspec.json.encode(content, order="sorted")
 
 
 def _terms(message: Order | Withdrawal | Transfer) -> dict[str, str | bool]:
