@@ -29,8 +29,8 @@ def committed(
 ) -> tuple[Path, list[Row]]:
     """A snapshot of the project, that holds what was measured and another experiment's row."""
     rows = [*snapshot.read(measured / "gaslab.snap").values()]
-    path = tmp_path / "gaslab.snap"
-    snapshot.write(path, [*rows, Row("push0", "paris", 1, "osaka", {"gas": 1, "execution": 1})])
+    path, one = tmp_path / "gaslab.snap", {"gas": 1, "execution": 1, "intrinsic": 1}
+    snapshot.write(path, [*rows, Row("push0", "paris", 1, "osaka", one)])
     monkeypatch.setattr(gas_report, "SNAPSHOT", path)
     return path, rows
 
