@@ -134,11 +134,8 @@ class Ring:
         if min(reserved, guests) < 0 or not 1 <= seats <= 1024:
             raise SegmentError(f"seats: found {reserved} and {guests}, allowed 1 to 1,024 together")
         shape = _shape(record, version, capacity, seats)
-        segment = Segment.create(place or default_place(), name, shape)
-        for index in range(reserved):
-            seat = kernel.seat_at(segment.address, index)
-            write_word(seat + kernel.SEAT_RESERVED, 1)
-        return cls(segment, record)
+        marks = {kernel.seat_at(0, i) + kernel.SEAT_RESERVED: 1 for i in range(reserved)}
+        return cls(Segment.create(place or default_place(), name, shape, marks), record)
 
     @classmethod
     def attach(

@@ -26,7 +26,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -219,21 +219,27 @@ class Segment:
         As the segment says.
     """
 
-    def __init__(self, path: Path, memory: mmap.mmap):
+    def __init__(self, path: Path, memory: mmap.mmap, file: tuple[int, int]):
         self.path = path
         self.name = path.name
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(memory, np.uint8)
         self.address = address_of(self.bytes)
         words = self.bytes[:64].view(np.int64)
         self.capacity, self.seats = int(words[5]), int(words[6])
-        status = path.stat()
-        self._file = (status.st_dev, status.st_ino)
+        self._file = file  # which one: another may have the name by the time this is closed
 
     # --- making ---------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, place: Path, name: str, shape: Shape) -> "Segment":
-        """Make a segment of zeros that this process owns.
+    def create(
+        cls, place: Path, name: str, shape: Shape, words: Mapping[int, int] | None = None
+    ) -> "Segment":
+        """Make a segment that this process owns.
+
+        Parameters
+        ----------
+        words : mapping of int to int, optional
+            Words by offset that are there before anybody can attach; all others are 0.
 
         Raises
         ------
@@ -250,12 +256,12 @@ class Segment:
                 raise SegmentBusy(f"{path}: owned by process {pid_of(owner)}")
             made = _unnamed(path)
             try:
-                _fill(made, shape, name)
+                _fill(made, shape, name, words or {})
                 made.rename(path)
             except BaseException:
                 made.unlink(missing_ok=True)
                 raise
-            return cls(path, _map(path, writable=True))
+            return cls(path, *_map(path, writable=True))
 
     @classmethod
     def attach(
@@ -278,14 +284,11 @@ class Segment:
         """
         path = _path(place, name)
         try:
-            memory = _map(path, writable)
+            memory, file = _map(path, writable)
         except FileNotFoundError:
             raise SegmentMissing(f"{path}: not there") from None
         _compare(path, memory, shape)
-        try:
-            segment = cls(path, memory)
-        except FileNotFoundError:
-            raise SegmentMissing(f"{path}: closed just now") from None
+        segment = cls(path, memory, file)
         if not orphan:
             segment.check_owner()
         return segment
@@ -407,8 +410,8 @@ def _owner_of(path: Path) -> int:
     return int.from_bytes(head[_OWNER:], "little")
 
 
-def _fill(path: Path, shape: Shape, name: str) -> None:
-    """Write a segment's page, and have memory for the rest."""
+def _fill(path: Path, shape: Shape, name: str, words: Mapping[int, int]) -> None:
+    """Write a segment's page and first words, and have memory for the rest."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         # Taken now: a write to memory that is not there later would be a fatal signal.
@@ -420,20 +423,25 @@ def _fill(path: Path, shape: Shape, name: str) -> None:
         for at, text in ((_NAME, name), (_LAYOUT, shape.layout)):
             page[at : at + len(text)] = text.encode()
         os.pwrite(handle, page, 0)
+        for at, word in words.items():
+            os.pwrite(handle, word.to_bytes(8, "little"), at)
     except OSError as error:
         raise SegmentError(f"{path}: {shape.bytes} bytes: {error.strerror}") from error
     finally:
         os.close(handle)
 
 
-def _map(path: Path, writable: bool) -> mmap.mmap:
+def _map(path: Path, writable: bool) -> tuple[mmap.mmap, tuple[int, int]]:
+    """A file's memory, and which file it is whatever its name."""
     handle = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_NOFOLLOW)
     try:
-        size = os.fstat(handle).st_size
+        status = os.fstat(handle)
+        size = status.st_size
         if size < PAGE:
             raise SegmentMismatch(f"{path}: bytes: found {size}, allowed at least {PAGE}")
         access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-        return mmap.mmap(handle, size, mmap.MAP_SHARED, access)
+        memory = mmap.mmap(handle, size, mmap.MAP_SHARED, access)
+        return memory, (status.st_dev, status.st_ino)
     finally:
         os.close(handle)
 

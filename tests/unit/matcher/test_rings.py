@@ -304,6 +304,21 @@ def test_owner_that_died_leaves_a_ring_that_is_adopted_with_its_records(place):
     ring.close()
 
 
+def test_ring_is_whole_before_anybody_can_find_it(place, monkeypatch):
+    found = []
+    rename = Path.rename
+
+    def attach_at_once(path: Path, target: Path) -> Path:
+        renamed = rename(path, target)
+        found.append(attach(place).reserved)
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", attach_at_once)
+    with Ring.create(NAME, RECORD, capacity=8, reserved=2, guests=1, place=place) as ring:
+        assert (ring.reserved, ring.guests) == (2, 1)
+    assert found == [2]
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 

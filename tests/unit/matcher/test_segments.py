@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -79,6 +80,17 @@ def test_stamp_tells_a_process_that_lives_from_one_that_is_gone(dead_stamp):
 
 def test_stamp_of_another_process_with_the_same_id_does_not_live():
     assert not lives(own_stamp() + (1 << 22))
+
+
+def test_stamp_tells_when_the_process_started():
+    """So that who gets the same id later has another stamp."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    after = time.clock_gettime(time.CLOCK_BOOTTIME)
+    started = stamp_of(child.pid) >> 22
+    assert before * ticks - 1 <= started <= after * ticks + 1
+    child.communicate()
 
 
 def test_process_that_was_killed_and_not_yet_waited_for_does_not_live():
