@@ -48,6 +48,7 @@ from matcher.kernel.tables import HASH_BITS, LOW_HALF, holding_hash, insert, ord
 
 _PLACE = int(CommandKind.PLACE)
 _FIRST, _SECOND, _THIRD = 16, 8, 4  # commands ahead
+_LARGE = 4096  # orders; a book counts for 32
 
 
 @inlined
@@ -69,6 +70,12 @@ def own_level(c: int, command: int) -> int:
     """Address of the level at which an order would rest, if it lies in the band."""
     side = side_of(command_instrument(command), command_sells(command))
     return near_level(c, side, command_tick(command))
+
+
+@inlined
+def is_large(c: int) -> bool:
+    """Whether the books outgrow the nearer caches; else hints cost more than they save."""
+    return context_live(c) + 32 * context_books_limit(c) > _LARGE
 
 
 @inlined
@@ -127,7 +134,7 @@ def run(c: int, commands: int, count: int) -> int:
         if context_events_limit(c) - context_events_count(c) < 2 * context_live(c) + 3:
             return place
         command = commands + 64 * place
-        if place + _FIRST < count:
+        if place + _FIRST < count and is_large(c):
             ask_for_entries(c, command + 64 * _FIRST)
             ask_for_records(c, command + 64 * _SECOND)
             ask_for_neighbors(c, command + 64 * _THIRD)

@@ -209,12 +209,17 @@ def add_lots(c: int, number: int, lots: int) -> None:
     set_holding_lots(holding, holding_lots(holding) + lots)
 
 
-@called
+@inlined
 def take_out(c: int, order: int) -> None:
     """An order leaves the book, and its slot is free again."""
+    take_out_of(c, order, find_order(c, order_account(order), order_id(order)))
+
+
+@called
+def take_out_of(c: int, order: int, place: int) -> None:
+    """The same, of an order whose place in the table is known."""
     leave(c, order)
     account, own = order_account(order), order_id(order) & SLOT_MASK
-    place = find_order(c, account, order_id(order))
     remove(context_order_table(c), context_order_bits(c), place)
     word = context_slots(c) + 8 * (SLOT_BIT_WORDS * account + (own >> 6))
     set_word_bits(word, word_bits(word) & ~bit(own & 63))

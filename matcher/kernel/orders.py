@@ -114,7 +114,15 @@ from matcher.kernel.layout import (
     SLOT_BIT_WORDS,
     CommandKind,
 )
-from matcher.kernel.matching import book_at, fills_whole, holding_at, match, release, take_out
+from matcher.kernel.matching import (
+    book_at,
+    fills_whole,
+    holding_at,
+    match,
+    release,
+    take_out,
+    take_out_of,
+)
 from matcher.kernel.memory import bit, called, inlined, lowest_bit
 from matcher.kernel.tables import (
     LOW_HALF,
@@ -312,27 +320,33 @@ def rest(c: int, order: int) -> None:
 
 
 @inlined
-def resting(c: int, account: int, wanted: int) -> int:
-    """Address of the open order of this id; 0 if there is none."""
+def order_in(c: int, place: int) -> int:
+    """Address of the order at a place of the table."""
+    return order_at(c, entry_word(context_order_table(c) + 8 * place) & LOW_HALF)
+
+
+@inlined
+def find_open(c: int, account: int, wanted: int) -> int:
+    """Place in the table of the open order of this id; NOTHING if there is none."""
     place = find_order(c, account, wanted)
-    if place == NOTHING:
-        return 0
-    order = order_at(c, entry_word(context_order_table(c) + 8 * place) & LOW_HALF)
-    return order if order_id(order) == wanted else 0
+    if place != NOTHING and order_id(order_in(c, place)) != wanted:
+        return NOTHING
+    return place
 
 
 @inlined
 def cancel(c: int, command: int) -> None:
     """Cancel one open order."""
     code = verdict_of(command)
-    order = resting(c, command_account(command), command_id(command))
-    if code == 0 and order == 0:
+    place = find_open(c, command_account(command), command_id(command))
+    if code == 0 and place == NOTHING:
         code = _ORDER_UNKNOWN
     if code != 0:
         say_rejected(c, command, code)
         return
+    order = order_in(c, place)
     say_canceled(c, order, command_reason(command))
-    take_out(c, order)
+    take_out_of(c, order, place)
 
 
 @called
@@ -369,8 +383,7 @@ def gather_orders_of(c: int, account: int, instrument: int) -> int:
         while left != 0:
             own = lowest_bit(left)
             left &= ~bit(own)
-            place = find_order(c, account, 64 * number + own)
-            order = order_at(c, entry_word(context_order_table(c) + 8 * place) & LOW_HALF)
+            order = order_in(c, find_order(c, account, 64 * number + own))
             if instrument == 0 or order_instrument(order) == instrument:
                 put_pair(c, count, order)
                 count += 1
@@ -381,12 +394,13 @@ def gather_orders_of(c: int, account: int, instrument: int) -> int:
 def amend(c: int, command: int) -> None:
     """Lower an order's quantity; it keeps its place."""
     code = verdict_of(command)
-    order = resting(c, command_account(command), command_id(command))
+    place = find_open(c, command_account(command), command_id(command))
     if code == 0:
-        code = amend_refusal(order, command_quantity(command))
+        code = amend_refusal(c, place, command_quantity(command))
     if code != 0:
         say_rejected(c, command, code)
         return
+    order = order_in(c, place)
     lowered = order_quantity(order) - command_quantity(command)
     side = side_of(order_instrument(order), order_sells(order))
     level = level_of(c, side, order_tick(order))
@@ -397,10 +411,11 @@ def amend(c: int, command: int) -> None:
 
 
 @inlined
-def amend_refusal(order: int, quantity: int) -> int:
-    """The Reject code of an amend; 0 if it passes."""
-    if order == 0:
+def amend_refusal(c: int, place: int, quantity: int) -> int:
+    """The Reject code of an amend of the order at a place of the table; 0 if it passes."""
+    if place == NOTHING:
         return _ORDER_UNKNOWN
+    order = order_in(c, place)
     if quantity >= order_quantity(order):
         return _AMEND_NOT_DOWN
     if quantity <= order_quantity(order) - order_remaining(order):

@@ -163,6 +163,44 @@ def test_fill_or_kill_that_fails_changes_nothing(self_trade: int) -> None:
     matching.check()
 
 
+def test_fill_or_kill_reaches_far_levels_and_no_further_than_its_price() -> None:
+    matching = desk()
+    for number, tick in enumerate((100, 9000, 5000, 7000)):
+        matching.submit(order(2, number, SELL, tick, 5))
+    killed = matching.submit(order(3, 0, BUY, 8999, 16, flags=int(OrderFlag.FOK)))
+    assert told(killed) == [("REJECTED", 0, Reject.FOK_UNFILLABLE)]
+    events = matching.submit(order(3, 0, BUY, 7000, 15, flags=int(OrderFlag.FOK)))
+    assert events[events["kind"] == EventKind.TRADE]["tick"].tolist() == [100, 5000, 7000]
+    assert matching.best(1) == (None, 9000)
+    matching.check()
+
+
+@pytest.mark.parametrize(("lots", "outcome"), [(10, "REJECTED"), (5, "ACCEPTED")])
+def test_fill_or_kill_counts_what_its_own_fills_leave_to_reduce(lots: int, outcome: str) -> None:
+    """Both resting orders could be filled, but not one after the other."""
+    matching = desk()
+    matching.submit(order(4, 0, SELL, 50, 5))
+    matching.submit(order(2, 0, BUY, 50, 5))
+    for number in (1, 2):
+        flags = int(OrderFlag.REDUCE_ONLY)
+        matching.submit(order(2, number, SELL, 100 + number, 5, flags=flags))
+    events = matching.submit(order(3, 0, BUY, 200, lots, flags=int(OrderFlag.FOK)))
+    assert told(events)[0][0] == outcome
+    matching.check()
+
+
+def test_orders_of_a_signer_that_falls_leave_at_the_next_clock_in_the_order_of_seq() -> None:
+    matching = desk()
+    for number in (3, 1, 2):
+        matching.submit(order(2, number, BUY, 10 + number, 1, signer=number % 2))
+    matching.submit(command(CommandKind.SIGNER, signer=1, time=50))
+    assert len(matching.submit(command(CommandKind.CLOCK, time=50))) == 0
+    events = matching.submit(command(CommandKind.CLOCK, time=51))
+    reason = int(CancelReason.SIGNER_INVALID)
+    assert told(events) == [("CANCELED", 3, reason), ("CANCELED", 1, reason)]
+    matching.check()
+
+
 def test_growth_keeps_every_order_and_position() -> None:
     matching = desk(LIMITS._replace(orders=1 << 15, holdings=1 << 15))
     count = 20_000
