@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from matcher.kernel import ring as kernel
 from matcher.rings import Ring
 from matcher.segments import OwnerGone, SegmentBusy, SegmentError, SegmentMismatch, own_stamp
 
@@ -287,6 +288,21 @@ def test_producer_that_died_is_told_once_its_records_are_done_with(ring, place):
     assert consumer.await_records(0) == 0
     assert producer.push(records(3, 1)) == 1
     assert numbers(consumer.peek(9)) == [3]
+
+
+def test_producer_that_published_and_died_since_the_last_look_is_not_told_gone(
+    ring, place, monkeypatch
+):
+    consumer = ring.consumer()
+    pid = os.fork()
+    if pid == 0:
+        attach(place).producer().push(records(0, 3))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    looks = [lambda *_: 0, kernel.await_records]
+    monkeypatch.setattr(kernel, "await_records", lambda *given: looks.pop(0)(*given))
+    assert consumer.await_records() == 3
+    assert not looks
 
 
 def test_owner_that_died_leaves_a_ring_that_is_adopted_with_its_records(place):

@@ -90,7 +90,7 @@ def test_stamp_tells_when_the_process_started():
     after = time.clock_gettime(time.CLOCK_BOOTTIME)
     started = stamp_of(child.pid) >> 22
     assert before * ticks - 1 <= started <= after * ticks + 1
-    child.communicate()
+    child.communicate(b"\n")
 
 
 def test_process_that_was_killed_and_not_yet_waited_for_does_not_live():
