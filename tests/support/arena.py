@@ -34,7 +34,7 @@ TICK_VALUE, CAP = 10, 400_000  # atoms per lot
 ACCOUNTS = range(2, 8)
 SLOTS_USED = 24  # of an account, so that ids are used again
 MIDDLE = 1000  # tick around which books trade at first
-LIMITS = Limits(books=1 << 10, accounts=16, signers=32, far_levels=1 << 10, band_bits=6)
+LIMITS = Limits(books=1 << 10, accounts=16, signers=32, far_levels=1 << 10)
 
 # What the kernel finds itself. The rest is admission's.
 KERNEL_CODES = {
@@ -421,7 +421,7 @@ class Crowd:
 
 def run_crowd(seed: int, commands: int, every: int) -> Counter[Any]:
     """So many random commands at both, the state compared every so many; what was reached."""
-    arena = Arena()
+    arena = Arena(LIMITS._replace(band_bits=(6, 8, 13)[seed % 3]))
     crowd, dice = Crowd(seed, arena), random.Random(~seed)
     compared = 0
     while arena.commands < commands:

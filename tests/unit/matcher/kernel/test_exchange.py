@@ -1,5 +1,6 @@
 """The kernel's door: edges, limits, growth, and what no stream reaches."""
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,23 @@ def test_band_moves_without_losing_a_queue() -> None:
     matching.check()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_band_takes_in_every_far_level_that_it_covers(seed: int) -> None:
+    """From a table as full as it may be, in which entries move up while others are taken."""
+    matching = desk(LIMITS._replace(far_levels=64, band_bits=10))
+    ticks = random.Random(seed).sample(range(1, 900), 64)
+    matching.submit(order(2, 0, BUY, 10_000, 1))
+    for number, tick in enumerate(ticks):
+        matching.submit(order(2, 1 + number, BUY, tick, 1))
+    matching.submit(command(CommandKind.CANCEL, account=2, id=0))
+    assert matching.best(1) == (max(ticks), None)
+    matching.check()
+    events = matching.submit(order(3, 0, SELL, 0, 64))
+    trades = events[events["kind"] == EventKind.TRADE]
+    assert trades["tick"].tolist() == sorted(ticks, reverse=True)
+    matching.check()
+
+
 @pytest.mark.parametrize("self_trade", SelfTrade)
 def test_fill_or_kill_that_fails_changes_nothing(self_trade: int) -> None:
     matching = desk()
@@ -199,6 +217,29 @@ def test_orders_of_a_signer_that_falls_leave_at_the_next_clock_in_the_order_of_s
     reason = int(CancelReason.SIGNER_INVALID)
     assert told(events) == [("CANCELED", 3, reason), ("CANCELED", 1, reason)]
     matching.check()
+
+
+def test_orders_leave_by_the_lag_before_their_instrument_expires() -> None:
+    matching = Matching(LIMITS, lag=300)
+    matching.list_instrument(1, tick_value=10, closes_at=1000, lots_max=100)
+    matching.submit(order(2, 0, BUY, 10, 1))
+    assert len(matching.submit(command(CommandKind.CLOCK, time=699))) == 0
+    events = matching.submit(command(CommandKind.CLOCK, time=700))
+    assert told(events) == [("CANCELED", 0, int(CancelReason.INSTRUMENT_CLOSED))]
+
+
+def test_events_are_carried_away_before_they_find_no_room() -> None:
+    """In passes of a few commands the answers are those of one pass."""
+    commands = commands_of(40)
+    for number in range(40):
+        commands[number] = order(2 + number % 2, number, number % 2, 100, 1)[0]
+    at_once, in_parts = desk(), desk()
+    expected = at_once.submit(commands)
+    in_parts.reserve(len(commands))
+    in_parts._context["events_limit"] = 16
+    assert len(list(desk()._passes(commands))) == 1
+    assert in_parts.submit(commands).tolist() == expected.tolist()
+    assert int(in_parts._context["events_count"]) <= 16
 
 
 def test_growth_keeps_every_order_and_position() -> None:
