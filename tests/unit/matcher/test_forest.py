@@ -136,6 +136,8 @@ def test_sweep_keeps_what_wanted_roots_reach_and_nothing_else(
         assert forest.words(again, 24, 9) == words_of(1, ZERO, 0)
         old = proofs[wanted[0]]
         assert [forest.words(again, 24, index) for index in range(6)] == [w for w, *_ in old]
+        forest.sweep([again], 24, 10)  # numbers have moved since; what hangs on them has too
+        assert proofs_of_words(forest, again) == [(words, inner) for words, _, inner in old]
 
 
 def proofs_under(forest: Forest, root: bytes) -> list[tuple[object, ...]]:
@@ -149,6 +151,19 @@ def proofs_under(forest: Forest, root: bytes) -> list[tuple[object, ...]]:
         assert all(root_from(leaf, i, path, 10) == slots for i, (leaf, path) in enumerate(inner))
         found.append((words, path, inner))
     return found
+
+
+def test_sweep_keeps_a_root_that_was_made_twice() -> None:
+    forest, leaves = Forest(), {1: b"\1" * 32}
+    slots = changed_to(forest, ZERO, leaves, 10)
+    root = forest.update_accounts(ZERO, [(3, words_of(1, slots, 0))], 24)
+    assert changed_to(forest, ZERO, leaves, 10) == slots
+    forest.sweep([root], 24, 10)
+    assert forest.leaf(slots, 10, 1) == leaves[1]
+
+
+def proofs_of_words(forest: Forest, root: bytes) -> list[tuple[object, ...]]:
+    return [(words, inner) for words, _, inner in proofs_under(forest, root)]
 
 
 def nodes_under(forest: Forest, root: bytes) -> set[tuple[object, ...]]:
