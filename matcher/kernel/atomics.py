@@ -27,6 +27,9 @@ All addresses are int64, multiples of 8, and are not checked.
 
 Notes
 -----
+What is here becomes part of the functions that use it, and numba keeps their machine code until
+*their* files change: after a change here, remove the ``__pycache__`` of ``matcher/kernel``.
+
 With ``NUMBA_DISABLE_JIT=1`` the same operations go through ctypes. They are then in order on x86-64
 only, and `compare_and_swap` is not atomic: for tests and debugging within one process.
 """

@@ -162,22 +162,15 @@ class Queues(RuleBasedStateMachine):
 
 TestQueues = Queues.TestCase
 TestQueues.settings = settings(
-    max_examples=8 if numba.config.DISABLE_JIT else 40, stateful_step_count=40, deadline=None
+    max_examples=5 if numba.config.DISABLE_JIT else 40, stateful_step_count=40, deadline=None
 )
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="this is that run")
 def test_ring_without_compiled_code_does_the_same():
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"{__file__}::TestQueues",
-    ]
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider"]
+    command = [*pytest_alone, f"{__file__}::TestQueues"]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
