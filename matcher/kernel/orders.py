@@ -215,9 +215,7 @@ def refusal(c: int, command: int) -> int:
     code = kind_refusal(c, command)
     if code != 0:
         return code
-    if verdict != 0:
-        return verdict
-    return room_refusal(c, command)
+    return verdict if verdict != 0 else room_refusal(c, command)
 
 
 @inlined
@@ -449,8 +447,7 @@ def leaves_for(c: int, order: int) -> int:
 def clock(c: int, command: int) -> None:
     """Time passes; orders whose time has come leave in the order of seq.
 
-    No order is looked at before the soonest of their ends; then all are, once, in the order in
-    which they lie, and the next end is known.
+    No order is looked at before the soonest of their ends; then all are, once.
     """
     set_context_now(c, max(context_now(c), command_time(command)))
     if context_now(c) < context_soonest(c):
