@@ -27,33 +27,21 @@ All addresses are int64, multiples of 8, and are not checked.
 
 Notes
 -----
-What is here becomes part of the functions that use it, and numba keeps their machine code until
-*their* files change: after a change here, remove the ``__pycache__`` of ``matcher/kernel``.
-
 With ``NUMBA_DISABLE_JIT=1`` the same operations go through ctypes. They are then in order on x86-64
 only, and `compare_and_swap` is not atomic: for tests and debugging within one process.
 """
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
 import numba
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-F = TypeVar("F", bound=Callable[..., int | None])
-
-
-def compiled(signature: str) -> Callable[[F], F]:
-    """Compile a function when its module is imported.
-
-    Machine code is kept between runs; the interpreter lock is let go while it runs.
-    """
-    return cast(Callable[[F], F], njit(signature, nogil=True, cache=True, error_model="numpy"))
-
+from matcher.kernel.compiled import compiled
 
 _I64: Final = ir.IntType(64)
 _WORD_BYTES: Final = 8
@@ -188,19 +176,19 @@ else:
 # --- for Python, which cannot call the operations themselves ------------------------------------
 
 
-@compiled("int64(int64)")
+@compiled("int64(int64)", nogil=True)
 def read_word(address: int) -> int:
     """`load_acquire`."""
     return load_acquire(address)
 
 
-@compiled("void(int64, int64)")
+@compiled("void(int64, int64)", nogil=True)
 def write_word(address: int, value: int) -> None:
     """`store_release`. Written: the word."""
     store_release(address, value)
 
 
-@compiled("int64(int64, int64, int64)")
+@compiled("int64(int64, int64, int64)", nogil=True)
 def swap_word(address: int, expected: int, wanted: int) -> int:
     """`compare_and_swap`. Written: the word, if it was `expected`."""
     return compare_and_swap(address, expected, wanted)

@@ -9,7 +9,9 @@ from numba import config, njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def compiled(signature: str, plain: Callable[..., Any] | None = None) -> Callable[[F], F]:
+def compiled(
+    signature: str, plain: Callable[..., Any] | None = None, *, nogil: bool = False
+) -> Callable[[F], F]:
     """Compile a function for one signature, when its module is imported.
 
     Numba keeps the machine code beside the source file and drops it when that file changes. But a
@@ -23,12 +25,14 @@ def compiled(signature: str, plain: Callable[..., Any] | None = None) -> Callabl
     plain : callable, optional
         What stands in for the function where nothing is compiled (``NUMBA_DISABLE_JIT=1``); by
         default the function's own source, as plain Python.
+    nogil : bool
+        Whether other threads may run meanwhile: for functions that wait for another process.
     """
 
     def compile_now(function: F) -> F:
         if _disabled():
             return function if plain is None else cast(F, plain)
-        dispatcher: Any = njit(cache=True, error_model="numpy")(function)
+        dispatcher: Any = njit(cache=True, nogil=nogil, error_model="numpy")(function)
         dispatcher._cache._cache_file._source_stamp = _stamp()
         dispatcher.compile(signature)
         dispatcher.disable_compile()

@@ -33,7 +33,6 @@ other side (the producer's: the least cursor; a consumer's: the head).
 from typing import Final
 
 from matcher.kernel.atomics import (
-    compiled,
     fence,
     load,
     load_acquire,
@@ -41,6 +40,7 @@ from matcher.kernel.atomics import (
     store,
     store_release,
 )
+from matcher.kernel.compiled import compiled
 
 PREFACE: Final = 4096
 LINE: Final = 128
@@ -55,32 +55,32 @@ SEAT_RESERVED: Final = 16
 BURST: Final = 64  # records after which those before are published, or released
 
 
-@compiled("int64(int64, int64)")
+@compiled("int64(int64, int64)", nogil=True)
 def records_at(ring: int, seats: int) -> int:
     """Address of the records."""
     return ring + SEATS + LINE * seats
 
 
-@compiled("int64(int64, int64)")
+@compiled("int64(int64, int64)", nogil=True)
 def seat_at(ring: int, index: int) -> int:
     """Address of a seat."""
     return ring + SEATS + LINE * index
 
 
-@compiled("void(int64, int64, int64)")
+@compiled("void(int64, int64, int64)", nogil=True)
 def copy_words(target: int, source: int, count: int) -> None:
     """Copy `count` words. Written: those at `target`."""
     for word in range(count):
         store(target + 8 * word, load(source + 8 * word))
 
 
-@compiled("int64(int64)")
+@compiled("int64(int64)", nogil=True)
 def holds_back(seat: int) -> int:
     """1 if the producer must wait for a seat, else 0."""
     return 1 if load(seat + SEAT_RESERVED) != 0 or load_acquire(seat + SEAT_HOLDER) != 0 else 0
 
 
-@compiled("int64(int64, int64)")
+@compiled("int64(int64, int64)", nogil=True)
 def least_cursor(ring: int, seats: int) -> int:
     """How many records everybody is done with; the head if no seat holds the producer back."""
     fence()
@@ -92,7 +92,7 @@ def least_cursor(ring: int, seats: int) -> int:
     return least
 
 
-@compiled("int64(int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64)", nogil=True)
 def room(ring: int, mask: int, seats: int, known: int) -> int:
     """Records that may be pushed now. Written: the least cursor, `known`."""
     least = least_cursor(ring, seats)
@@ -100,7 +100,7 @@ def room(ring: int, mask: int, seats: int, known: int) -> int:
     return max(0, mask + 1 - (load(ring + HEAD) - least))
 
 
-@compiled("void(int64, int64, int64, int64, int64, int64)")
+@compiled("void(int64, int64, int64, int64, int64, int64)", nogil=True)
 def copy_in(slots: int, mask: int, words: int, first: int, source: int, count: int) -> None:
     """Copy records to the ring from number `first` on. Written: their slots."""
     slot = first & mask
@@ -109,7 +109,7 @@ def copy_in(slots: int, mask: int, words: int, first: int, source: int, count: i
     copy_words(slots, source + 8 * words * straight, words * (count - straight))
 
 
-@compiled("void(int64, int64, int64, int64, int64, int64)")
+@compiled("void(int64, int64, int64, int64, int64, int64)", nogil=True)
 def copy_out(slots: int, mask: int, words: int, first: int, target: int, count: int) -> None:
     """Copy records from number `first` on from the ring. Written: `count` records at `target`."""
     slot = first & mask
@@ -118,7 +118,7 @@ def copy_out(slots: int, mask: int, words: int, first: int, target: int, count: 
     copy_words(target + 8 * words * straight, slots, words * (count - straight))
 
 
-@compiled("int64(int64, int64, int64, int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64, int64, int64, int64)", nogil=True)
 def push(ring: int, mask: int, words: int, seats: int, known: int, source: int, count: int) -> int:
     """Publish records in order, as many as there is room for.
 
@@ -154,7 +154,7 @@ def push(ring: int, mask: int, words: int, seats: int, known: int, source: int, 
     return done
 
 
-@compiled("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64, int64, int64, int64, int64)", nogil=True)
 def push_patiently(
     ring: int, mask: int, words: int, seats: int, known: int, source: int, count: int, spins: int
 ) -> int:
@@ -169,7 +169,7 @@ def push_patiently(
     return done
 
 
-@compiled("int64(int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64)", nogil=True)
 def available(ring: int, seat: int, known: int, wanted: int) -> int:
     """Records published and not yet released; exact if less than `wanted`, else a lower bound.
 
@@ -181,7 +181,7 @@ def available(ring: int, seat: int, known: int, wanted: int) -> int:
     return load(known) - cursor
 
 
-@compiled("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64, int64, int64, int64, int64)", nogil=True)
 def peek(
     ring: int, mask: int, words: int, seats: int, seat: int, known: int, target: int, count: int
 ) -> int:
@@ -201,13 +201,13 @@ def peek(
     return found
 
 
-@compiled("void(int64, int64)")
+@compiled("void(int64, int64)", nogil=True)
 def release(seat: int, count: int) -> None:
     """Be done with the next `count` records. Written: the seat's cursor."""
     store_release(seat + SEAT_CURSOR, load(seat + SEAT_CURSOR) + count)
 
 
-@compiled("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64, int64, int64, int64, int64)", nogil=True)
 def pop(
     ring: int, mask: int, words: int, seats: int, seat: int, known: int, target: int, count: int
 ) -> int:
@@ -234,7 +234,7 @@ def pop(
     return done
 
 
-@compiled("int64(int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64)", nogil=True)
 def await_records(ring: int, seat: int, known: int, spins: int) -> int:
     """Look for a record up to `spins` times; how many there are. Written: `known`."""
     found = available(ring, seat, known, 1)
@@ -246,7 +246,7 @@ def await_records(ring: int, seat: int, known: int, spins: int) -> int:
     return found
 
 
-@compiled("int64(int64, int64)")
+@compiled("int64(int64, int64)", nogil=True)
 def sit_as_guest(ring: int, seat: int) -> int:
     """Begin with the next record that is published, once the holder word is ours.
 

@@ -23,7 +23,6 @@ neither split such a word nor read it twice.
 from typing import Final
 
 from matcher.kernel.atomics import (
-    compiled,
     fence_acquire,
     fence_release,
     load,
@@ -34,6 +33,7 @@ from matcher.kernel.atomics import (
     store_relaxed,
     store_release,
 )
+from matcher.kernel.compiled import compiled
 
 PREFACE: Final = 4096
 USED: Final = PREFACE
@@ -43,7 +43,7 @@ ROWS: Final = PREFACE + 128
 CHANGING: Final = -1  # `read_row` met a change at each try
 
 
-@compiled("void(int64, int64, int64)")
+@compiled("void(int64, int64, int64)", nogil=True)
 def write_row(row: int, source: int, words: int) -> None:
     """Change a row.
 
@@ -66,7 +66,7 @@ def write_row(row: int, source: int, words: int) -> None:
     store_release(row, odd + 1)
 
 
-@compiled("int64(int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64)", nogil=True)
 def read_row(row: int, target: int, words: int, tries: int) -> int:
     """Copy a row whole.
 
@@ -91,7 +91,7 @@ def read_row(row: int, target: int, words: int, tries: int) -> int:
     return CHANGING
 
 
-@compiled("int64(int64, int64, int64, int64, int64, int64, int64)")
+@compiled("int64(int64, int64, int64, int64, int64, int64, int64)", nogil=True)
 def read_rows(
     row: int, stride: int, count: int, target: int, words: int, tries: int, sequences: int
 ) -> int:
@@ -124,25 +124,25 @@ def read_rows(
     return count
 
 
-@compiled("void(int64, int64)")
+@compiled("void(int64, int64)", nogil=True)
 def count_used(table: int, used: int) -> None:
     """Show that the first `used` rows were written. Written: `used`."""
     store_release(table + USED, used)
 
 
-@compiled("int64(int64)")
+@compiled("int64(int64)", nogil=True)
 def used_rows(table: int) -> int:
     """Rows that were ever written."""
     return load_acquire(table + USED)
 
 
-@compiled("void(int64, int64)")
+@compiled("void(int64, int64)", nogil=True)
 def set_beat(table: int, beat: int) -> None:
     """Show how far the writer is: after the rows this speaks of. Written: `beat`."""
     store_release(table + BEAT, beat)
 
 
-@compiled("int64(int64)")
+@compiled("int64(int64)", nogil=True)
 def beat_of(table: int) -> int:
     """How far the writer is; rows read after this show that, or later."""
     return load_acquire(table + BEAT)
