@@ -1,6 +1,8 @@
 """How this package's functions are compiled, and for how long what was compiled is good."""
 
+import ast
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,8 +17,8 @@ def compiled(
     """Compile a function for one signature, when its module is imported.
 
     Numba keeps the machine code beside the source file and drops it when that file changes. But a
-    function also holds what it calls in other files; here a change of any file of this package
-    drops it.
+    function also holds what it calls in other files; here a change of any file of this package that
+    its own imports, directly or not, drops it too.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def compiled(
         if _disabled():
             return function if plain is None else cast(F, plain)
         dispatcher: Any = njit(cache=True, nogil=nogil, error_model="numpy")(function)
-        dispatcher._cache._cache_file._source_stamp = _stamp()
+        dispatcher._cache._cache_file._source_stamp = _stamp(function.__module__)
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return cast(F, dispatcher)
@@ -45,7 +47,38 @@ def _disabled() -> bool:
     return bool(getattr(config, "DISABLE_JIT"))  # noqa: B009 - set at run time, unknown to mypy
 
 
-def _stamp() -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of every source file of this package."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return tuple((file.name, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files)
+def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of a module's file, and of all of this package that it imports."""
+    found = {name}
+    waiting = [name]
+    while waiting:
+        for imported in _imports(waiting.pop()) - found:
+            found.add(imported)
+            waiting.append(imported)
+    return tuple(
+        (module, (stat := _file(module).stat()).st_mtime_ns, stat.st_size)
+        for module in sorted(found)
+    )
+
+
+@cache
+def _imports(name: str) -> frozenset[str]:
+    """Modules of this package that a module imports."""
+    package = __name__.rpartition(".")[0]
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(_file(name).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            imported.add(node.module)
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    return frozenset(
+        module
+        for module in imported
+        if module.rpartition(".")[0] == package and _file(module).exists()
+    )
+
+
+def _file(name: str) -> Path:
+    """Source of a module of this package."""
+    return Path(__file__).with_name(name.rpartition(".")[2] + ".py")

@@ -91,7 +91,7 @@ def check_commands(commands: Records, limits: Limits) -> None:
     both = OrderFlag.IOC | OrderFlag.FOK
     clash = (flags & both == both) | ((flags & OrderFlag.POST_ONLY > 0) & (flags & both > 0))
     for name, wrong, allowed in (
-        ("kind", (commands["kind"] < 1) | (commands["kind"] > len(CommandKind)), "a CommandKind"),
+        ("kind", (commands["kind"] < 1) | (commands["kind"] > CommandKind.SIGNER), "a CommandKind"),
         ("account", commands["account"] >= limits.accounts, f"below {limits.accounts}"),
         ("signer", commands["signer"] >= limits.signers, f"below {limits.signers}"),
         ("id", (commands["id"] < 0) | (commands["id"] >= ORDER_ID_END), "0 to 2^44 - 1"),

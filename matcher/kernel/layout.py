@@ -3,22 +3,52 @@
 All are little-endian and naturally aligned, so that decoding is a cast, and fill a cache line of
 64 bytes, half of one, or a quarter. `matcher.kernel.fields` reads and writes them by name.
 
-Command, 64 bytes: what the kernel is told::
+Command, 64 bytes: what the kernel is told. `annex` lines of 64 bytes follow it, so that commands
+are a stream of lines, and each begins where a line does::
 
-     0       1       2       3           4       6       8               12
-    | kind  | sells | flags | self_trade | verdict | reason | account    | instrument |
-    | id                            (16) | tick (24)       | quantity (28)            |
-    | time                          (32) | signer (40)     |  zeros to 64             |
+     0       1       2       3            4       5      6        8               12
+    | kind  | sells | flags | self_trade | annex | mark | reason | account       | instrument |
+    | id                            (16) | tick (24)           | quantity (28)                |
+    | time                          (32) | signer (40)         | target (44)                  |
+    | amount                        (48) | origin (56)                                        |
 
-    kind        PLACE, CANCEL, CANCEL_ALL, AMEND, CLOCK or SIGNER
+    kind        CommandKind; those from MARKET_LISTED on are facts, and read as FACT
     sells       1: a sell, 0: a buy
     flags       OrderFlag; self_trade: SelfTrade
-    verdict     of admission: 0, or the Reject code with which the command is refused
+    mark        CommandMark
     reason      CancelReason of a CANCEL or CANCEL_ALL
-    instrument  of a CANCEL_ALL: 0 for all
+    instrument  0: none that is listed; of a CANCEL_ALL with mark ALL: of all
     quantity    lots: whole; of an AMEND the new whole
-    time        seconds: a PLACE's expiry, a CLOCK's now, until when a SIGNER's orders stand
-    signer      number of who signed; what a number means is admission's
+    time        seconds: a PLACE's, WITHDRAW's or TRANSFER's expiry, a CLOCK's now
+    signer      number of who signed; 0: nobody that is known of this account
+    target      account that a TRANSFER goes to; amount: atoms of a WITHDRAW or TRANSFER
+    origin      who sent it, and as what; the kernel does not read it
+
+Fact, 64 bytes: what the chain told, in the same places (kind, annex, account, instrument, time,
+signer, origin are a Command's)::
+
+    | kind (0) | annex (4) | account (8) | instrument (12) | value (16) | market (24) |
+    | expiry (28) | time (32) | signer (40) | strike (44) | other (48) | origin (56) |
+
+    MARKET_LISTED      market, value: tick_value, other: strike_value; annex: name, `strike` bytes
+    FEES_SET           market, time: active_at; annex: RATES
+    EXPIRY_OPENED      market, expiry (hours), value: cap
+    INSTRUMENT_LISTED  instrument, market, expiry, strike (steps), value: InstrumentKind
+    ACCOUNT_OPENED     account, signer: the number of its owner; annex: SIGNED with the address
+    DEPOSITED, ASKED   account, value: the total, time: when
+    ORDERS_UNTIL       account, time: until
+    KEY_SET            account, signer: the key's number, value: valid_from, time: valid_until;
+                       annex: SIGNED with the address
+    PRICE_FIXED        market, expiry, value: price, time: fixed_at
+    OPERATOR_NAMED     value: operator
+    HALTED             annex: reason, `strike` bytes of UTF-8; RESUMED
+    CHAIN_BLOCK        value: number, time; annex: SIGNED with the hash as digest
+    REDATE             value: first_batch, time: built_at
+
+Signed, 64 bytes: the first annex line of PLACE, CANCEL_ALL, WITHDRAW and TRANSFER; a PLACE without
+one has the digest 0. The second is r and s of the signature, 32 bytes each::
+
+    | digest (0) | address (32) | v (52): 27 or 28 | zeros to 64 |
 
 Event, 64 bytes: what the kernel answers. Each kind fills the fields of its row, others are 0::
 
@@ -32,7 +62,20 @@ Event, 64 bytes: what the kernel answers. Each kind fills the fields of its row,
     RESTED    account, id, instrument, sells, tick, remaining
     CANCELED  account, id, instrument, sells, tick, remaining; note: CancelReason
     AMENDED   account, id, instrument, sells, tick, lots: new whole quantity, remaining
-    REJECTED  account, id; note: Reject
+    REJECTED  account, id; note: Reject; lots: 1 if it is about a TRANSFER's target; amount: found,
+              other: allowed, where these are single numbers
+    DUPLICATE account, id, lots: filled, remaining
+    CREDITED  account, amount
+    RELEASED  account, amount, other: served
+    WITHDRAWN account, id, amount
+    TRANSFERRED  account, maker_account: to whom, id, amount
+    SETTLED   account, instrument: market, tick: expiry (hours), amount: cash
+    BATCH_OPENED  amount: built_at
+    BATCH_CLOSED  amount: built_at, lots: ops
+    FAULT     a fact that the chain cannot tell; nothing has changed
+
+    `amount` and `other` are where `fee` and `maker_fee` are. Trades, credits, releases,
+    withdrawals, transfers and settlements are the ops: each is one word for the batcher
 
 Order, 64 bytes: one that rests, or the taker at hand::
 
@@ -63,7 +106,7 @@ The rest are single words: an index (u32) that is free, an entry of a table, a w
 time until which a signer's orders stand, and pairs of a key and a value to sort.
 """
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any, Final
 
 import numpy as np
@@ -90,7 +133,8 @@ COMMAND: Final = record(
     sells=("u1", 1),
     flags=("u1", 2),
     self_trade=("u1", 3),
-    verdict=("u2", 4),
+    annex=("u1", 4),
+    mark=("u1", 5),
     reason=("u2", 6),
     account=("u4", 8),
     instrument=("u4", 12),
@@ -99,6 +143,35 @@ COMMAND: Final = record(
     quantity=("u4", 28),
     time=("i8", 32),
     signer=("u4", 40),
+    target=("u4", 44),
+    amount=("i8", 48),
+    verdict=("u2", 48),
+    origin=("i8", 56),
+)
+FACT: Final = record(
+    "command",
+    64,
+    kind=("u1", 0),
+    annex=("u1", 4),
+    account=("u4", 8),
+    instrument=("u4", 12),
+    value=("i8", 16),
+    market=("u4", 24),
+    expiry=("u4", 28),
+    time=("i8", 32),
+    signer=("u4", 40),
+    strike=("u4", 44),
+    other=("i8", 48),
+    origin=("i8", 56),
+)
+SIGNED: Final = record("annex", 64, digest=("V32", 0), address=("V20", 32), v=("u1", 52))
+RATES: Final = record(
+    "annex",
+    64,
+    old_taker=("i8", 0),
+    old_maker=("i8", 8),
+    new_taker=("i8", 16),
+    new_maker=("i8", 24),
 )
 EVENT: Final = record(
     "event",
@@ -117,6 +190,8 @@ EVENT: Final = record(
     maker_remaining=("u4", 44),
     fee=("i8", 48),
     maker_fee=("i8", 56),
+    amount=("i8", 48),
+    other=("i8", 56),
 )
 ORDER: Final = record(
     "order",
@@ -227,6 +302,31 @@ class CommandKind(IntEnum):
     AMEND = 4
     CLOCK = 5
     SIGNER = 6
+    OPEN_BATCH = 7
+    CLOSE_BATCH = 8
+    WITHDRAW = 9
+    TRANSFER = 10
+    # facts
+    MARKET_LISTED = 16
+    FEES_SET = 17
+    EXPIRY_OPENED = 18
+    INSTRUMENT_LISTED = 19
+    ACCOUNT_OPENED = 20
+    DEPOSITED = 21
+    ASKED = 22
+    ORDERS_UNTIL = 23
+    KEY_SET = 24
+    PRICE_FIXED = 25
+    HALTED = 26
+    RESUMED = 27
+    CHAIN_BLOCK = 28  # a CLOCK to the kernel
+    OPERATOR_NAMED = 29  # the batcher's business, as is the next
+    REDATE = 30
+
+
+class CommandMark(IntFlag):
+    OFF_TICK = 1  # the price of a PLACE is no multiple of the tick value, or its tick is too high
+    ALL = 2  # a CANCEL_ALL of all instruments
 
 
 class EventKind(IntEnum):
@@ -236,3 +336,12 @@ class EventKind(IntEnum):
     CANCELED = 4
     AMENDED = 5
     REJECTED = 6
+    DUPLICATE = 7
+    CREDITED = 8
+    RELEASED = 9
+    WITHDRAWN = 10
+    TRANSFERRED = 11
+    SETTLED = 12
+    BATCH_OPENED = 13
+    BATCH_CLOSED = 14
+    FAULT = 15
