@@ -35,7 +35,7 @@ def compiled(
         if _disabled():
             return function if plain is None else cast(F, plain)
         dispatcher: Any = njit(cache=True, nogil=nogil, error_model="numpy")(function)
-        dispatcher._cache._cache_file._source_stamp = _stamp(function.__module__)
+        dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return cast(F, dispatcher)
@@ -47,38 +47,32 @@ def _disabled() -> bool:
     return bool(getattr(config, "DISABLE_JIT"))  # noqa: B009 - set at run time, unknown to mypy
 
 
-def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of a module's file, and of all of this package that it imports."""
-    found = {name}
-    waiting = [name]
+def _stamp(source: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of a source file, and of all of this package that it imports."""
+    found = {source}
+    waiting = [source]
     while waiting:
         for imported in _imports(waiting.pop()) - found:
             found.add(imported)
             waiting.append(imported)
     return tuple(
-        (module, (stat := _file(module).stat()).st_mtime_ns, stat.st_size)
-        for module in sorted(found)
+        (file.name, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in sorted(found)
     )
 
 
 @cache
-def _imports(name: str) -> frozenset[str]:
-    """Modules of this package that a module imports."""
-    package = __name__.rpartition(".")[0]
-    imported: set[str] = set()
-    for node in ast.walk(ast.parse(_file(name).read_text())):
+def _imports(source: Path) -> frozenset[Path]:
+    """Files of this package that a source file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
-            imported.add(node.module)
-            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-    return frozenset(
-        module
-        for module in imported
-        if module.rpartition(".")[0] == package and _file(module).exists()
-    )
-
-
-def _file(name: str) -> Path:
-    """Source of a module of this package."""
-    return Path(__file__).with_name(name.rpartition(".")[2] + ".py")
+            names |= {alias.name for alias in node.names}
+    package = __name__.rpartition(".")[0] + "."
+    files = {
+        Path(__file__).with_name(name.removeprefix(package) + ".py")
+        for name in names
+        if name.startswith(package)
+    }
+    return frozenset(file for file in files if file.exists())

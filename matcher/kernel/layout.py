@@ -190,9 +190,8 @@ EVENT: Final = record(
     maker_remaining=("u4", 44),
     fee=("i8", 48),
     maker_fee=("i8", 56),
-    amount=("i8", 48),
-    other=("i8", 56),
 )
+EVENT_NUMBERS: Final = record("event", 64, amount=("i8", 48), other=("i8", 56))
 ORDER: Final = record(
     "order",
     64,
