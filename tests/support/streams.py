@@ -317,7 +317,7 @@ def change_fees(street: Street, rng: random.Random) -> Commands:
 
     Half of the time an order takes all the margin there is, and the rates rise.
     """
-    market = rng.choice((1, 2))
+    market = rng.choice(street.markets)
     known = street.floor.context.fees[market]
     active = max(known.active_at + WINDOWS.lag + WINDOWS.final_after, street.chain_time)
     taker = rng.choice((0, 1, 30, 100))
@@ -447,7 +447,7 @@ def walk(street: Street, actions: Iterator[tuple[Action, int]]) -> Iterator[c.Co
             yield from tell([c.OpenBatch()])
 
 
-def random_stream(seed: int, n: int, accounts: int = 8) -> Iterator[c.Command]:
+def random_stream(seed: int, n: int, accounts: int = 8, markets: int = 2) -> Iterator[c.Command]:
     """`n` commands, lazily; the same for the same seed."""
     rng = random.Random(seed)
     names, weights = list(ACTIONS), list(ACTIONS.values())
@@ -456,16 +456,18 @@ def random_stream(seed: int, n: int, accounts: int = 8) -> Iterator[c.Command]:
         while True:
             yield rng.choices(names, weights)[0], rng.getrandbits(32)
 
-    commands = walk(Street(accounts), actions())
+    commands = walk(Street(accounts, markets), actions())
     for _ in range(n):
         yield next(commands)
 
 
 @st.composite
-def streams(draw: st.DrawFn, max_actions: int = 120, accounts: int = 4) -> Commands:
+def streams(
+    draw: st.DrawFn, max_actions: int = 120, accounts: int = 4, markets: int = 2
+) -> Commands:
     """Whole streams; shrinks by dropping actions and simplifying their dice."""
     often = [action for action, weight in ACTIONS.items() for _ in range(max(1, round(weight)))]
     step = st.tuples(st.sampled_from(often), st.integers(0, (1 << 32) - 1))
     least = draw(st.sampled_from((0, max_actions // 4, max_actions // 2)))
     actions = draw(st.lists(step, min_size=least, max_size=max_actions))
-    return list(walk(Street(accounts), iter(actions)))
+    return list(walk(Street(accounts, markets), iter(actions)))

@@ -30,6 +30,7 @@ SEPARATOR = messages.domain_separator(CHAIN_ID, REGISTRY)
 START = 1_774_224_000  # 2026-03-23 00:00 UTC
 FIRST_EXPIRY = START // 3600 + 8
 TICK_VALUE, STRIKE_VALUE, CAP = 10, 1000, 400_000  # atoms; a lot settles at most at 0.4 tokens
+NAMES = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC")  # of markets
 STRIKES = (0, 80, 95, 100, 105, 120)
 SPOT = 100  # strike steps
 SLOTS_USED = 24  # of an account, so that generations are reached
@@ -73,10 +74,11 @@ def with_terms(order: Order, **terms: Any) -> Order:
 class Street:
     """Traders, a chain, and a model of the exchange to aim by."""
 
-    def __init__(self, accounts: int = 8):
+    def __init__(self, accounts: int = 8, markets: int = 2):
         self.model = Exchange(WINDOWS)
         self.floor = self.model.floor
         self.account_count = accounts
+        self.markets = range(1, markets + 1)
         self.signers: dict[int, list[str]] = {}  # account -> names of its owner and keys
         self.sent: list[c.Command] = []  # orders, withdrawals, transfers, to send again
         self.facts: list[c.Command] = []  # to tell again
@@ -91,11 +93,11 @@ class Street:
     def setup(self) -> Commands:
         told: Commands = [c.ChainBlock(number=1, hash=keccak(b"block 1"), time=START)]
         told.append(c.AccountOpened(account=0, owner=address("owner 0")))
-        for market, name in ((1, "BTC"), (2, "ETH")):
+        for market, name in zip(self.markets, NAMES, strict=False):
             told.append(c.MarketListed(market, name, TICK_VALUE, STRIKE_VALUE))
             told.append(c.FeesSet(market, 30, -10, 30, -10, active_at=0))
         first = 1
-        for market in (1, 2):
+        for market in self.markets:
             for day in range(3):
                 listed = self.expiry(market, FIRST_EXPIRY + 24 * day, first)
                 first += len(listed) - 1
@@ -152,7 +154,7 @@ class Street:
     def order(self, rng: random.Random, **changed: Any) -> Order:
         """A reasonable order, with some terms changed."""
         account = changed.get("account", rng.choice(sorted(self.signers)))
-        instrument = rng.choice(self.live()[: rng.choice((2, 6, 99))])
+        instrument = rng.choice(self.live()[: rng.choice((2, 6, 9999))])
         tick = max(0, self.fair_tick(instrument) + rng.randint(-5, 5))
         terms = {
             "account": account,
