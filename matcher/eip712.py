@@ -7,12 +7,16 @@ may run in any process.
 
 import functools
 import struct
-from typing import Final
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
 
 import coincurve
 from sha3 import keccak_256
 
 from matcher.errors import Reject, SignatureError
+from matcher.kernel.digests import REQUEST_BYTES, SIGNATURE_AT, WORDS_AT
+from matcher.kernel.secp import SIGNATURE_BYTES
 from matcher.types import (
     AmendTerms,
     CancelAllTerms,
@@ -27,6 +31,9 @@ Message = Order | Withdrawal | Transfer | Report | CancelTerms | CancelAllTerms 
 
 CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 HALF_ORDER: Final = CURVE_ORDER // 2
+_CURVE_ORDER: Final = CURVE_ORDER.to_bytes(32, "big")
+_HALF_ORDER: Final = HALF_ORDER.to_bytes(32, "big")
+_ZERO: Final = bytes(32)
 _ZERO_ADDRESS: Final = bytes(20)
 
 DOMAIN_NAME: Final = "Quoin"
@@ -76,29 +83,43 @@ class MessageType:
         self.encoded = f"{name}({','.join(f'{kind} {field}' for kind, field in fields)})"
         self.type_hash = keccak(self.encoded.encode())
         renamed = attributes or {}
-        self._attributes = tuple(
-            (renamed.get(field, field), kind == "string") for kind, field in fields
-        )
+        self._attributes = tuple(renamed.get(field, field) for _, field in fields)
+        self._values: Callable[[Message], tuple[Any, ...]] = attrgetter(*self._attributes)
+        kinds = [kind for kind, _ in fields]
+        # No message has two.
+        self._string = kinds.index("string") if "string" in kinds else None
         # Every number is below 2^64: 24 bytes of padding and one big-endian u64 make its EVM word.
-        self._packer = struct.Struct(
-            ">32s" + "".join("32s" if kind == "string" else "24xQ" for kind, _ in fields)
+        preimage = ">32s" + "".join("32s" if kind == "string" else "24xQ" for kind in kinds)
+        self._preimage = struct.Struct(preimage)
+        self._request = struct.Struct(
+            f"{preimage}{WORDS_AT - self._preimage.size}xB{SIGNATURE_AT - WORDS_AT - 1}x"
+            f"{SIGNATURE_BYTES}s"
         )
+        assert self._request.size == REQUEST_BYTES
+        self._words = 1 + len(fields)
 
     def struct_hash(self, message: Message) -> bytes:
         """``hashStruct`` of EIP-712, 32 bytes."""
-        values = [
-            _string_hash(getattr(message, attribute))
-            if is_string
-            else int(getattr(message, attribute))
-            for attribute, is_string in self._attributes
-        ]
-        return keccak(self._packer.pack(self.type_hash, *values))
+        return keccak(self._preimage.pack(self.type_hash, *self._signed_values(message)))
+
+    def request(self, message: Message, signature: bytes) -> bytes:
+        """The message and its signature as `matcher.kernel.digests` takes them, 360 bytes."""
+        values = self._signed_values(message)
+        return self._request.pack(self.type_hash, *values, self._words, signature)
+
+    def _signed_values(self, message: Message) -> tuple[Any, ...]:
+        """The fields, strings as their hashes."""
+        values = self._values(message)
+        place = self._string
+        if place is None:
+            return values
+        return (*values[:place], _string_hash(values[place]), *values[place + 1 :])
 
     def terms(self, message: Message) -> dict[str, str | int | bool]:
         """The message's fields by the names that are signed."""
         return {
             field: getattr(message, attribute)
-            for (_, field), (attribute, _) in zip(self.fields, self._attributes, strict=True)
+            for (_, field), attribute in zip(self.fields, self._attributes, strict=True)
         }
 
 
@@ -164,6 +185,8 @@ class Domain:
     ----------
     separator : bytes
         Domain separator, 32 bytes; equals ``BatchRegistry.domainSeparator()``.
+    prefix : bytes
+        What stands before a struct hash when it is signed, 34 bytes.
     """
 
     def __init__(self, chain_id: int, verifying_contract: bytes):
@@ -178,7 +201,7 @@ class Domain:
             + chain_id.to_bytes(32, "big")
             + self.verifying_contract.rjust(32, b"\0")
         )
-        self._prefix = b"\x19\x01" + self.separator
+        self.prefix = b"\x19\x01" + self.separator
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Domain) and self.separator == other.separator
@@ -191,7 +214,7 @@ class Domain:
 
     def digest(self, message: Message) -> bytes:
         """What is signed: ``keccak256(0x1901 || separator || hashStruct(message))``, 32 bytes."""
-        return keccak(self._prefix + MESSAGE_TYPES[type(message)].struct_hash(message))
+        return keccak(self.prefix + MESSAGE_TYPES[type(message)].struct_hash(message))
 
     def as_dict(self) -> dict[str, str | int]:
         """The domain as wallets and ``eth_account`` take it."""
@@ -261,30 +284,36 @@ def parse_signature(raw: bytes, field: str = "signature") -> bytes:
         spelling there); ``BAD_SIGNATURE`` for every other fault.
     """
     if len(raw) == 65:
-        s = int.from_bytes(raw[32:64], "big")
+        s = raw[32:64]
         v = raw[64]
         if v not in (27, 28):
             raise SignatureError(field, f"v = {v}", "v of 27 or 28", Reject.BAD_SIGNATURE)
     elif len(raw) == 64:
-        packed = int.from_bytes(raw[32:64], "big")
-        s = packed & ((1 << 255) - 1)
-        v = 27 + (packed >> 255)
+        s = bytes([raw[32] & 0x7F]) + raw[33:]
+        v = 27 + (raw[32] >> 7)
     else:
         raise SignatureError(
             field, f"{len(raw)} bytes", "65 bytes, or 64 of EIP-2098", Reject.BAD_SIGNATURE
         )
-    r = int.from_bytes(raw[:32], "big")
-    if not 0 < r < CURVE_ORDER:
+    # Big-endian numbers of one length compare as their bytes do.
+    r = raw[:32]
+    if not _ZERO < r < _CURVE_ORDER:
         raise SignatureError(
-            field, f"r = {r:#x}", "r from 1 to the curve's order - 1", Reject.BAD_SIGNATURE
+            field,
+            f"r = {int.from_bytes(r, 'big'):#x}",
+            "r from 1 to the curve's order - 1",
+            Reject.BAD_SIGNATURE,
         )
-    if s > HALF_ORDER:
+    if s > _HALF_ORDER:
         raise SignatureError(
-            field, f"s = {s:#x}", f"s of at most {HALF_ORDER:#x} (low s)", Reject.HIGH_S
+            field,
+            f"s = {int.from_bytes(s, 'big'):#x}",
+            f"s of at most {HALF_ORDER:#x} (low s)",
+            Reject.HIGH_S,
         )
-    if s == 0:
+    if s == _ZERO:
         raise SignatureError(field, "s = 0", "s of at least 1", Reject.BAD_SIGNATURE)
-    return raw[:32] + s.to_bytes(32, "big") + bytes([v])
+    return r + s + bytes([v])
 
 
 def recover(digest: bytes, signature: bytes, field: str = "signature") -> bytes:
@@ -313,13 +342,19 @@ def recover(digest: bytes, signature: bytes, field: str = "signature") -> bytes:
     try:
         key = coincurve.PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
     except Exception as error:  # coincurve raises bare Exception and ValueError
-        raise SignatureError(
-            field,
-            f"recovers to no address, r = 0x{signature[:32].hex()}",
-            "a signature of the message",
-            Reject.BAD_SIGNATURE,
-        ) from error
+        raise unrecoverable(signature, field) from error
     signer = keccak(key.format(compressed=False)[1:])[12:]
     if signer == _ZERO_ADDRESS:
-        raise SignatureError(field, "the zero address", "a signer", Reject.BAD_SIGNATURE)
+        raise signed_by_zero(field)
     return signer
+
+
+def unrecoverable(signature: bytes, field: str) -> SignatureError:
+    """The error of a signature that no key could have made."""
+    found = f"recovers to no address, r = 0x{signature[:32].hex()}"
+    return SignatureError(field, found, "a signature of the message", Reject.BAD_SIGNATURE)
+
+
+def signed_by_zero(field: str) -> SignatureError:
+    """The error of a signature that recovers to the zero address."""
+    return SignatureError(field, "the zero address", "a signer", Reject.BAD_SIGNATURE)

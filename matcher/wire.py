@@ -48,7 +48,7 @@ _SYMBOL = re.compile(
 )
 _STRING_IN_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_SELF_TRADE: Final = {
+SELF_TRADE: Final = {
     "cancelNewest": SelfTrade.CANCEL_NEWEST,
     "cancelOldest": SelfTrade.CANCEL_OLDEST,
 }
@@ -324,14 +324,14 @@ def order_request(value: object, field: str = "") -> OrderRequest:
     """
     found = fields(value, field, ("order", "signature"), ("selfTrade",))
     self_trade = found.get("selfTrade", "cancelNewest")
-    if not isinstance(self_trade, str) or self_trade not in _SELF_TRADE:
+    if not isinstance(self_trade, str) or self_trade not in SELF_TRADE:
         raise WireError(
-            path(field, "selfTrade"), describe(self_trade), " or ".join(sorted(_SELF_TRADE))
+            path(field, "selfTrade"), describe(self_trade), " or ".join(sorted(SELF_TRADE))
         )
     return OrderRequest(
         order=order(found["order"], path(field, "order")),
         signature=signature(found["signature"], path(field, "signature")),
-        self_trade=int(_SELF_TRADE[self_trade]),
+        self_trade=int(SELF_TRADE[self_trade]),
     )
 
 

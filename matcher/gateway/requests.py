@@ -22,7 +22,12 @@ def answer(value: object) -> Response:
 
 
 async def read_json(request: Request) -> object:
-    """The JSON body of a request; its size is checked while it comes, not afterwards."""
+    """The JSON body of a request, as plain values."""
+    return wire.decode(await read_body(request))
+
+
+async def read_body(request: Request) -> bytes:
+    """The body of a request; its size is checked while it comes, not afterwards."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != JSON:
         raise Refused(Reject.CONTENT_TYPE, "content-type", content_type or "nothing", JSON)
@@ -47,7 +52,7 @@ async def read_json(request: Request) -> object:
         ) from error
     except ClientDisconnect as error:
         raise Refused(Reject.MALFORMED, "body", "a closed connection", "a whole body") from error
-    return wire.decode(bytes(body))
+    return bytes(body)
 
 
 def query(request: Request, *names: str) -> dict[str, str]:

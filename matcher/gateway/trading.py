@@ -25,8 +25,10 @@ from matcher.feed import ObeyedCancelAll
 from matcher.gateway.answers import Json, hexed
 from matcher.gateway.context import Context
 from matcher.gateway.faults import Refused
-from matcher.gateway.requests import answer, read_json
-from matcher.gateway.verify import Verified, verify, verify_order
+from matcher.gateway.requests import answer, read_body, read_json
+from matcher.gateway.verify import Verification
+from matcher.order_bodies import order_request, order_requests
+from matcher.signatures import Verified, claim
 from matcher.types import CancelAllTerms, Order, Transfer, Withdrawal
 
 CANCEL_LIFE_MAX: Final = 600  # seconds a cancel, cancel-all or amend may live
@@ -46,6 +48,7 @@ class Trading:
 
     def __init__(self, context: Context):
         self._context = context
+        self._verification = Verification(context.domain)
         # Cancel-alls under way: a second copy waits for the first one's answer.
         self._canceling: dict[bytes, asyncio.Future[ObeyedCancelAll]] = {}
 
@@ -53,21 +56,20 @@ class Trading:
 
     async def place(self, request: Request) -> Response:
         """``POST /v1/orders``."""
-        asked = wire.order_request(await read_json(request))
-        signed = verify_order(self._context.domain, asked.order, asked.signature)
+        asked = order_request(await read_body(request))
+        signed = await self._verification.order(asked.order, asked.signature)
         return answer(await self._place(PlaceOrder(signed, asked.self_trade), "order"))
 
     async def place_batch(self, request: Request) -> Response:
         """``POST /v1/orders/batch``: all are well-formed, or none is taken."""
-        asked = wire.order_requests(await read_json(request))
-        commands = [
-            PlaceOrder(
-                verify_order(
-                    self._context.domain, one.order, one.signature, f"orders[{place}].signature"
-                ),
-                one.self_trade,
-            )
+        asked = order_requests(await read_body(request))
+        claims = [
+            claim(one.order, one.signature, f"orders[{place}].signature")
             for place, one in enumerate(asked)
+        ]
+        signed = await self._verification.orders(claims)
+        commands = [
+            PlaceOrder(order, one.self_trade) for order, one in zip(signed, asked, strict=True)
         ]
         # Tasks start in the order in which they are made, so the orders enter in theirs.
         results = await asyncio.gather(
@@ -116,7 +118,7 @@ class Trading:
         """``POST /v1/orders/cancel``."""
         terms, signature = wire.signed(await read_json(request), "cancel", wire.cancel)
         self._check_life(terms.expiry, "cancel.expiry")
-        verified = verify(self._context.domain, terms, signature)
+        verified = await self._verification.signer_of(terms, signature)
         command = CancelOrder(terms.account, terms.id, verified.signer)
         await self._submit(command, "cancel", type(terms))
         return answer({"order": self._order_state(terms.account, terms.id)})
@@ -125,7 +127,7 @@ class Trading:
         """``POST /v1/orders/amend``."""
         terms, signature = wire.signed(await read_json(request), "amend", wire.amend)
         self._check_life(terms.expiry, "amend.expiry")
-        verified = verify(self._context.domain, terms, signature)
+        verified = await self._verification.signer_of(terms, signature)
         command = AmendDown(terms.account, terms.id, terms.quantity, verified.signer)
         await self._submit(command, "amend", type(terms))
         return answer({"order": self._order_state(terms.account, terms.id)})
@@ -158,7 +160,7 @@ class Trading:
         """
         terms, signature = wire.signed(await read_json(request), "cancelAll", wire.cancel_all)
         self._check_life(terms.expiry, "cancelAll.expiry")
-        verified = verify(self._context.domain, terms, signature)
+        verified = await self._verification.signer_of(terms, signature)
         obeyed = self._context.feed.obeyed_cancel_all(verified.digest)
         duplicate = obeyed is not None
         if obeyed is None and verified.digest in self._canceling:
@@ -206,7 +208,7 @@ class Trading:
     async def withdraw(self, request: Request) -> Response:
         """``POST /v1/withdrawals``."""
         terms, signature = wire.signed(await read_json(request), "withdrawal", wire.withdrawal)
-        verified = verify(self._context.domain, terms, signature)
+        verified = await self._verification.signer_of(terms, signature)
         command = WithdrawRequest(terms, verified.signature, verified.digest, verified.signer)
         events = await self._submit(command, "withdrawal", Withdrawal)
         return answer(self._moved("withdrawal", terms, verified.digest, events, terms.account))
@@ -214,7 +216,7 @@ class Trading:
     async def transfer(self, request: Request) -> Response:
         """``POST /v1/transfers``."""
         terms, signature = wire.signed(await read_json(request), "transfer", wire.transfer)
-        verified = verify(self._context.domain, terms, signature)
+        verified = await self._verification.signer_of(terms, signature)
         command = TransferRequest(terms, verified.signature, verified.digest, verified.signer)
         events = await self._submit(command, "transfer", Transfer)
         return answer(self._moved("transfer", terms, verified.digest, events, terms.source))

@@ -1,0 +1,42 @@
+"""The batches of `secp`, said plainly: one signature after another, by coincurve."""
+
+from typing import Final
+
+import coincurve
+import numpy as np
+from numpy.typing import NDArray
+from sha3 import keccak_256
+
+SIGNATURE_BYTES: Final = 65  # r, s, v
+ADDRESS_BYTES: Final = 20
+
+FORGED: Final = 0
+SIGNED: Final = 1
+ZERO: Final = 2
+
+
+def recover_signers(
+    library: NDArray[np.int64],  # noqa: ARG001 - the compiled twin's shape
+    signatures: NDArray[np.uint8],
+    digests: NDArray[np.int64],
+    signers: NDArray[np.uint8],
+    verdicts: NDArray[np.uint8],
+) -> None:
+    """See `secp.recover_signers`."""
+    for i in range(verdicts.size):
+        raw = signatures[SIGNATURE_BYTES * i : SIGNATURE_BYTES * (i + 1)].tobytes()
+        verdicts[i], signer = _recover(raw, digests[4 * i : 4 * i + 4].tobytes())
+        if signer:
+            signers[ADDRESS_BYTES * i : ADDRESS_BYTES * (i + 1)] = np.frombuffer(signer, np.uint8)
+
+
+def _recover(signature: bytes, digest: bytes) -> tuple[int, bytes]:
+    if signature[64] not in (27, 28):
+        return FORGED, b""
+    recoverable = signature[:64] + bytes([signature[64] - 27])
+    try:
+        key = coincurve.PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
+    except Exception:  # coincurve raises bare Exception and ValueError
+        return FORGED, b""
+    signer: bytes = keccak_256(key.format(compressed=False)[1:]).digest()[12:]
+    return (SIGNED, signer) if any(signer) else (ZERO, signer)
