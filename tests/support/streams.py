@@ -10,12 +10,14 @@ when the last change is final; keys fall with notice), so batches made from a st
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from hypothesis import strategies as st
 
 from matcher import commands as c
-from matcher.reference import messages
+from matcher.errors import ChainError
+from matcher.events import Event
 from matcher.reference.book import OpenOrder
 from matcher.reference.leaf import generation_of, slot_of
 from matcher.reference.tree import keccak
@@ -24,23 +26,23 @@ from matcher.types import (
     ORDER_ID_END,
     POSITION_VALUE_MAX,
     SLOTS,
+    U32,
+    U56,
+    U64,
     OrderFlag,
     SignedOrder,
     Transfer,
     Withdrawal,
 )
 from tests.support.street import (
-    CAP,
     FAR_SLOTS,
-    SEPARATOR,
-    SPOT,
-    STRIKE_VALUE,
-    TICK_VALUE,
+    PLAIN,
+    WIDE_MARKET,
     WINDOWS,
     Commands,
+    Scene,
     Street,
     address,
-    sign,
     with_terms,
 )
 
@@ -69,7 +71,7 @@ def take(street: Street, rng: random.Random) -> Commands:
                 instrument=best.signed.order.instrument,
                 buy=not best.buy,
                 price=best.price,
-                quantity=max(1, best.remaining + rng.choice((-3, 0, 0, 7, 40))),
+                quantity=min(max(1, best.remaining + rng.choice((-3, 0, 0, 7, 40))), U32),
                 flags=flags,
             ),
         )
@@ -87,14 +89,14 @@ def reduce(street: Street, rng: random.Random) -> Commands:
         return take(street, rng)
     account, instrument, lots = rng.choice(held)
     shift = rng.choice((-30, 0, 3, 300))
-    tick = max(0, street.fair_tick(instrument) + (shift if lots < 0 else -shift))
+    tick = min(max(0, street.fair_tick(instrument) + (shift if lots < 0 else -shift)), U32)
     order = street.order(
         rng,
         account=account,
         instrument=street.symbol_of(instrument),
         buy=lots < 0,
-        price=tick * TICK_VALUE,
-        quantity=abs(lots) + rng.randint(0, 20),
+        price=tick * street.scene.tick_value,
+        quantity=min(abs(lots) + rng.randint(0, 20), U32),
         flags=int(OrderFlag.REDUCE_ONLY | rng.choice((0, 0, int(OrderFlag.IOC)))),
     )
     return [street.signed(rng, order)]
@@ -104,11 +106,12 @@ def all_in(street: Street, rng: random.Random) -> Commands:
     """As many lots as margin allows, sometimes one more."""
     order = street.order(rng, quantity=1, flags=0, expiry=street.floor.now + 10**6)
     index = street.floor.symbols[order.instrument]
-    low, high = 0, 1 << 20
+    low, high = 0, min(street.scene.most << 15, U32)
     while high - low > 1:
         lots = (low + high) // 2
         signed = SignedOrder(order, b"", b"", b"")
-        tried = OpenOrder(signed, 1 << 60, index, order.price // TICK_VALUE, lots, lots)
+        tick = order.price // street.scene.tick_value
+        tried = OpenOrder(signed, 1 << 60, index, tick, lots, lots)
         if street.floor.worst_with_orders(order.account, tried) >= 0:
             low = lots
         else:
@@ -130,7 +133,7 @@ def collect(street: Street, rng: random.Random) -> Commands:
             account=account,
             instrument=street.symbol_of(instrument),
             buy=True,
-            price=TICK_VALUE,
+            price=street.scene.tick_value,
             quantity=1,
             id=generation * SLOTS + FAR_SLOTS + number,
             expiry=street.floor.now + 600,
@@ -144,21 +147,44 @@ def bad_order(street: Street, rng: random.Random) -> Commands:
     """An order with one thing wrong, most of the time."""
     order = street.order(rng, flags=0)
     account, now = order.account, street.floor.now
+    tick_value = street.scene.tick_value
+    highest = U32 * tick_value
     defects: list[dict[str, Any]] = [
         {"account": rng.choice((0, 1, 999))},
         {"instrument": "BTC-1JAN30-100-C"},
         {"expiry": now - 1},
         {"price": order.price + 1},
-        {"price": (1 << 32) * TICK_VALUE},
-        {"price": ((1 << 32) - 1) * TICK_VALUE, "quantity": NOTIONAL_END // (1 << 32)},
-        {"price": 0, "quantity": POSITION_VALUE_MAX // CAP + 1},
-        {"quantity": 1 << 24},
+        {"price": highest + tick_value},
+        {"price": U64},
+        {"price": highest, "quantity": min(NOTIONAL_END // max(highest, 1) + 1, U32)},
+        {"price": highest, "quantity": U32},
+        {"quantity": rng.choice((1 << 24, U32))},
         {"flags": int(OrderFlag.REDUCE_ONLY), "instrument": order.instrument},
-        {"flags": int(OrderFlag.FOK), "quantity": 10**4, "buy": False, "price": 10 * order.price},
-        {"flags": int(OrderFlag.POST_ONLY), "buy": True, "price": order.price + 100 * TICK_VALUE},
+        {
+            "flags": int(OrderFlag.FOK),
+            "quantity": 10**4,
+            "buy": False,
+            "price": min(10 * order.price, highest),
+        },
+        {
+            "flags": int(OrderFlag.POST_ONLY),
+            "buy": True,
+            "price": min(order.price + 100 * tick_value, highest),
+        },
         {"flags": int(OrderFlag.POST_ONLY), "buy": False, "price": 0},
         {"id": ORDER_ID_END - 1 - rng.randrange(3)},
     ]
+    wide = [i for i in street.live() if i.market == WIDE_MARKET]
+    if wide:
+        most = POSITION_VALUE_MAX // street.scene.wide_cap
+        defects.append(
+            {
+                "instrument": street.symbol_of(rng.choice(wide)),
+                "buy": True,
+                "price": 0,
+                "quantity": min(most + rng.choice((0, 1)), U32),
+            }
+        )
     past = [i for i in street.floor.context.instruments.values() if i.expires_at <= now]
     if past:
         defects.append({"instrument": street.symbol_of(rng.choice(past))})
@@ -249,11 +275,11 @@ def money(street: Street, rng: random.Random) -> Commands:
     message: Withdrawal | Transfer
     if rng.random() < 0.5:
         message = Withdrawal(source, amount, message_id, expiry)
-        digest = messages.digest(message, SEPARATOR)
-        return [c.WithdrawRequest(message, sign(name, digest), digest, address(name))]
+        signature, digest = street.seal(message, name)
+        return [c.WithdrawRequest(message, signature, digest, address(name))]
     message = Transfer(source, other, amount, message_id, expiry)
-    digest = messages.digest(message, SEPARATOR)
-    return [c.TransferRequest(message, sign(name, digest), digest, address(name))]
+    signature, digest = street.seal(message, name)
+    return [c.TransferRequest(message, signature, digest, address(name))]
 
 
 def tick_clock(street: Street, rng: random.Random) -> Commands:
@@ -276,8 +302,10 @@ def deposit(street: Street, rng: random.Random) -> Commands:
     """Mostly to who has least."""
     poorest = min(street.signers, key=lambda a: (street.floor.worst_with_orders(a), a))
     account = rng.choice([0, *sorted(street.signers), *[poorest] * 20])
-    total = street.floor.context.deposited.get(account, 0) + rng.choice((1, 10**6, 2 * 10**8))
-    return [c.Deposited(account, total, street.chain_time)]
+    total = street.floor.context.deposited.get(account, 0) + rng.choice(
+        (1, street.scene.money // 200, street.scene.money)
+    )
+    return [c.Deposited(account, min(total, U56), street.chain_time)]
 
 
 def ask(street: Street, rng: random.Random) -> Commands:
@@ -340,7 +368,9 @@ def halt(street: Street, rng: random.Random) -> Commands:
 def open_account(street: Street, rng: random.Random) -> Commands:
     if len(street.signers) >= 3 * street.account_count:
         return []
-    return street.new_account(max(street.signers) + 1, rng.choice((10**7, 10**8)))
+    return street.new_account(
+        max(street.signers) + 1, rng.choice((street.scene.money // 20, street.scene.money // 2))
+    )
 
 
 def tell_again(street: Street, rng: random.Random) -> Commands:
@@ -363,7 +393,10 @@ def pass_expiry(street: Street, rng: random.Random) -> Commands:
         told.append(c.OpenBatch())
     fixed_at = max(at + 6, street.chain_time)
     for market, expiry in keys:
-        price = rng.choice((0, CAP, rng.randint(0, CAP), SPOT * STRIKE_VALUE))
+        cap = context.caps[market, expiry]
+        price = rng.choice(
+            (0, cap, rng.randint(0, cap), street.scene.spot * street.scene.strike_value)
+        )
         told.append(c.PriceFixed(market, expiry, price, fixed_at))
     told += [c.CloseBatch(), c.ChainBlock(first, keccak(b"block"), fixed_at + 1), c.OpenBatch()]
     index = max(context.instruments) + 1
@@ -424,21 +457,30 @@ def commits_too_late(street: Street, command: c.Command) -> bool:
     return moves and street.floor.batch_open and command.time > latest
 
 
-def walk(street: Street, actions: Iterator[tuple[Action, int]]) -> Iterator[c.Command]:
-    """The commands of a walk through actions, each with the seed of its dice."""
+Answer = list[Event] | ChainError
 
-    def tell(made: Commands) -> Iterator[c.Command]:
+
+def walk(
+    street: Street, actions: Iterator[tuple[Action, int]]
+) -> Iterator[tuple[c.Command, Answer]]:
+    """A walk through actions, each with the seed of its dice: commands, and the model's answers."""
+
+    def tell(made: Commands) -> Iterator[tuple[c.Command, Answer]]:
         for command in made:
             if commits_too_late(street, command):
                 yield from tell([c.CloseBatch()])
                 yield from tell([command, c.OpenBatch()])
                 continue
-            street.model.apply(command)
+            try:
+                answer: Answer = street.model.apply(command)
+            except ChainError as error:
+                answer = error
             if isinstance(command, SENT):
                 street.sent.append(command)
+                del street.sent[:-50]
             elif isinstance(command, FACTS):
                 street.facts.append(command)
-            yield command
+            yield command, answer
 
     yield from tell(street.setup())
     for action, seed in actions:
@@ -447,8 +489,8 @@ def walk(street: Street, actions: Iterator[tuple[Action, int]]) -> Iterator[c.Co
             yield from tell([c.OpenBatch()])
 
 
-def random_stream(seed: int, n: int, accounts: int = 8, markets: int = 2) -> Iterator[c.Command]:
-    """`n` commands, lazily; the same for the same seed."""
+def walk_at_random(street: Street, seed: int) -> Iterator[tuple[c.Command, Answer]]:
+    """A walk without end; the same for the same seed."""
     rng = random.Random(seed)
     names, weights = list(ACTIONS), list(ACTIONS.values())
 
@@ -456,9 +498,15 @@ def random_stream(seed: int, n: int, accounts: int = 8, markets: int = 2) -> Ite
         while True:
             yield rng.choices(names, weights)[0], rng.getrandbits(32)
 
-    commands = walk(Street(accounts, markets), actions())
-    for _ in range(n):
-        yield next(commands)
+    return walk(street, actions())
+
+
+def random_stream(
+    seed: int, n: int, accounts: int = 8, markets: int = 2, scene: Scene = PLAIN
+) -> Iterator[c.Command]:
+    """`n` commands, lazily; the same for the same seed."""
+    walked = walk_at_random(Street(accounts, markets, scene), seed)
+    return (command for command, _ in islice(walked, n))
 
 
 @st.composite
@@ -470,4 +518,4 @@ def streams(
     step = st.tuples(st.sampled_from(often), st.integers(0, (1 << 32) - 1))
     least = draw(st.sampled_from((0, max_actions // 4, max_actions // 2)))
     actions = draw(st.lists(step, min_size=least, max_size=max_actions))
-    return list(walk(Street(accounts, markets), iter(actions)))
+    return [command for command, _ in walk(Street(accounts, markets), iter(actions))]

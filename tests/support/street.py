@@ -1,5 +1,6 @@
 """A street of traders, a chain that tells facts, and a model of the exchange to aim by."""
 
+import hashlib
 import random
 from typing import Any
 
@@ -14,7 +15,9 @@ from matcher.reference.leaf import generation_of
 from matcher.reference.symbols import symbol
 from matcher.reference.tree import keccak
 from matcher.types import (
+    ORDER_ID_END,
     SLOTS,
+    U32,
     Instrument,
     Order,
     OrderFlag,
@@ -33,6 +36,7 @@ TICK_VALUE, STRIKE_VALUE, CAP = 10, 1000, 400_000  # atoms; a lot settles at mos
 NAMES = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC")  # of markets
 STRIKES = (0, 80, 95, 100, 105, 120)
 SPOT = 100  # strike steps
+WIDE_MARKET, WIDE_CAP = 250, 1 << 40  # of which few lots are the most that one may hold
 SLOTS_USED = 24  # of an account, so that generations are reached
 FAR_SLOTS = 100  # where those begin that no other order uses
 FLAGS = (
@@ -48,6 +52,7 @@ FLAGS = (
 Commands = list[c.Command]
 
 _KEYS: dict[str, coincurve.PrivateKey] = {}
+_ADDRESSES: dict[str, bytes] = {}
 
 
 def private_key(name: str) -> coincurve.PrivateKey:
@@ -58,7 +63,11 @@ def private_key(name: str) -> coincurve.PrivateKey:
 
 
 def address(name: str) -> bytes:
-    return messages.address_of(private_key(name).public_key)
+    """Who that is on chain."""
+    found = _ADDRESSES.get(name)
+    if found is None:
+        found = _ADDRESSES[name] = messages.address_of(private_key(name).public_key)
+    return found
 
 
 def sign(name: str, digest: bytes) -> bytes:
@@ -71,17 +80,55 @@ def with_terms(order: Order, **terms: Any) -> Order:
     return msgspec.structs.replace(order, **terms)
 
 
-class Street:
-    """Traders, a chain, and a model of the exchange to aim by."""
+class Scene(msgspec.Struct, frozen=True):
+    """What is traded, and how much of it; atoms, lots, strike steps."""
 
-    def __init__(self, accounts: int = 8, markets: int = 2):
+    tick_value: int = TICK_VALUE
+    strike_value: int = STRIKE_VALUE
+    cap: int = CAP
+    strikes: tuple[int, ...] = STRIKES
+    spot: int = SPOT
+    premium: int = 2000  # atoms that an option costs beside what it is worth now
+    spread: int = 5  # ticks about the fair price
+    quantities: tuple[int, ...] = (1, 2, 5, 10, 20)
+    most: int = 60  # lots of an order
+    money: int = 2 * 10**8  # of a deposit
+    slots: int = SLOTS_USED
+    generations: tuple[int, ...] = (1, 1, 1, 5)  # steps from a slot's last
+    wide_cap: int = WIDE_CAP
+
+
+PLAIN = Scene()
+
+
+class Street:
+    """Traders, a chain, and a model of the exchange to aim by.
+
+    Parameters
+    ----------
+    accounts : int
+        At first; there will be three times as many at most.
+    markets : int
+        Beside the one whose caps are wide.
+    scene : Scene
+    signs : bool
+        Whether signatures and digests are real; made-up ones are cheaper.
+    """
+
+    def __init__(
+        self, accounts: int = 8, markets: int = 2, scene: Scene = PLAIN, *, signs: bool = True
+    ):
         self.model = Exchange(WINDOWS)
         self.floor = self.model.floor
         self.account_count = accounts
-        self.markets = range(1, markets + 1)
+        self.markets = (*range(1, markets + 1), WIDE_MARKET)
+        self.scene = scene
+        self.signs = signs
         self.signers: dict[int, list[str]] = {}  # account -> names of its owner and keys
         self.sent: list[c.Command] = []  # orders, withdrawals, transfers, to send again
         self.facts: list[c.Command] = []  # to tell again
+        self._live_at = (-1, 0)
+        self._live: list[Instrument] = []
 
     # --- the chain ------------------------------------------------------------------------------
 
@@ -93,8 +140,11 @@ class Street:
     def setup(self) -> Commands:
         told: Commands = [c.ChainBlock(number=1, hash=keccak(b"block 1"), time=START)]
         told.append(c.AccountOpened(account=0, owner=address("owner 0")))
-        for market, name in zip(self.markets, NAMES, strict=False):
-            told.append(c.MarketListed(market, name, TICK_VALUE, STRIKE_VALUE))
+        for market in self.markets:
+            name = "WIDE" if market == WIDE_MARKET else NAMES[market - 1]
+            told.append(
+                c.MarketListed(market, name, self.scene.tick_value, self.scene.strike_value)
+            )
             told.append(c.FeesSet(market, 30, -10, 30, -10, active_at=0))
         first = 1
         for market in self.markets:
@@ -103,14 +153,16 @@ class Street:
                 first += len(listed) - 1
                 told += listed
         for number in range(self.account_count):
-            told += self.new_account(number + 2, 200_000_000 * (1 + number % 4))
+            told += self.new_account(number + 2, self.scene.money * (1 + number % 4))
         told += [c.Clock(START + 2), c.OpenBatch()]
         return told
 
     def expiry(self, market: int, expiry: int, first: int) -> Commands:
         """An expiry and its instruments, numbered from `first`."""
-        told: Commands = [c.ExpiryOpened(market, expiry, CAP)]
-        for number, strike in enumerate(STRIKES):
+        wide = market == WIDE_MARKET
+        cap = self.scene.wide_cap if wide else self.scene.cap
+        told: Commands = [c.ExpiryOpened(market, expiry, cap)]
+        for number, strike in enumerate(self.scene.strikes[: 1 if wide else None]):
             for kind in (0, 1):
                 told.append(
                     c.InstrumentListed(first + 2 * number + kind, market, kind, expiry, strike)
@@ -130,9 +182,13 @@ class Street:
 
     def live(self) -> list[Instrument]:
         """Instruments that may be traded now; all of them if there is none."""
-        every = list(self.floor.context.instruments.values())
-        open_ = [i for i in every if self.floor.now + WINDOWS.lag < i.expires_at]
-        return open_ or every
+        instruments = self.floor.context.instruments
+        moment = (self.floor.now, len(instruments))
+        if moment != self._live_at:
+            every = list(instruments.values())
+            self._live_at = moment
+            self._live = [i for i in every if moment[0] + WINDOWS.lag < i.expires_at] or every
+        return self._live
 
     def symbol_of(self, instrument: Instrument) -> str:
         name = self.floor.context.markets[instrument.market].name
@@ -141,27 +197,34 @@ class Street:
     def next_id(self, rng: random.Random, account: int) -> int:
         """A free slot and the next generation, now and then a later one."""
         busy = self.floor.orders.get(account, {})
-        free = [slot for slot in range(2 * SLOTS_USED) if slot not in busy]
-        slot = rng.choice(free[:SLOTS_USED]) if free else rng.randrange(SLOTS)
+        slot = rng.randrange(self.scene.slots)
+        for _ in range(3):
+            if slot not in busy:
+                break
+            slot = rng.randrange(2 * self.scene.slots)
         seen = self.floor.seen.get(account, {}).get(slot)
-        generation = 0 if seen is None else generation_of(seen[0]) + rng.choice((1, 1, 1, 5))
-        return generation * SLOTS + slot
+        step = rng.choice(self.scene.generations)
+        generation = 0 if seen is None else generation_of(seen[0]) + step
+        return (generation * SLOTS + slot) % ORDER_ID_END
 
     def fair_tick(self, instrument: Instrument) -> int:
-        intrinsic = SPOT - instrument.strike if instrument.kind == 0 else instrument.strike - SPOT
-        return (max(intrinsic, 0) * STRIKE_VALUE + 2000) // TICK_VALUE
+        above = self.scene.spot - instrument.strike
+        intrinsic = above if instrument.kind == 0 else -above
+        value = max(intrinsic, 0) * self.scene.strike_value + self.scene.premium
+        return min(value // self.scene.tick_value, U32)
 
     def order(self, rng: random.Random, **changed: Any) -> Order:
         """A reasonable order, with some terms changed."""
         account = changed.get("account", rng.choice(sorted(self.signers)))
         instrument = rng.choice(self.live()[: rng.choice((2, 6, 9999))])
-        tick = max(0, self.fair_tick(instrument) + rng.randint(-5, 5))
+        scene = self.scene
+        tick = self.fair_tick(instrument) + rng.randint(-scene.spread, scene.spread)
         terms = {
             "account": account,
             "instrument": self.symbol_of(instrument),
             "buy": rng.random() < 0.5,
-            "price": tick * TICK_VALUE,
-            "quantity": rng.choice((1, 2, 5, 10, 20, rng.randint(1, 60))),
+            "price": min(max(tick, 0), U32) * scene.tick_value,
+            "quantity": rng.choice((*scene.quantities, rng.randint(1, scene.most))),
             "id": self.next_id(rng, account),
             "expiry": self.floor.now + rng.choice((10, 100, 5000, 10**6, 10**6, 10**6)),
             "flags": int(rng.choice(FLAGS)),
@@ -175,9 +238,17 @@ class Street:
 
     def signed(self, rng: random.Random, order: Order, by: str | None = None) -> c.PlaceOrder:
         name = by or self.signer_of(rng, order.account)
-        digest = messages.digest(order, SEPARATOR)
-        made = SignedOrder(order, sign(name, digest), digest, address(name))
+        signature, digest = self.seal(order, name)
+        made = SignedOrder(order, signature, digest, address(name))
         return c.PlaceOrder(made, rng.choice((SelfTrade.CANCEL_NEWEST, SelfTrade.CANCEL_OLDEST)))
+
+    def seal(self, message: msgspec.Struct, name: str) -> tuple[bytes, bytes]:
+        """Signature and digest of a message."""
+        if self.signs:
+            digest = messages.digest(message, SEPARATOR)
+            return sign(name, digest), digest
+        digest = hashlib.blake2b(msgspec.msgpack.encode(message), digest_size=32).digest()
+        return digest + digest + b"\x1b", digest
 
     def an_open_order(self, rng: random.Random) -> OpenOrder | None:
         orders = self.floor.open_orders()

@@ -1,0 +1,138 @@
+"""What the numbers in lines stand for: symbols, prices, and who signs for which account.
+
+A signer is known by a *number*: the owner of an account has one, each of its keys has one, and 0 is
+anybody else. Numbers ascend as the facts come; the line of the fact carries its number, so that
+whoever reads the same lines knows the same names.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from matcher import commands as c
+from matcher.errors import ChainError
+from matcher.listings import Listings
+from matcher.types import FEE_ACCOUNT, U32
+
+NOBODY: Final = 0  # number of a signer that is neither the owner nor a key of the account
+RESERVED_ACCOUNT: Final = 1  # never opened
+ZERO_ADDRESS: Final = bytes(20)
+
+
+class Signer(NamedTuple):
+    """An owner, or a key, of an account."""
+
+    account: int
+    address: bytes
+
+
+class Names:
+    """Learned from facts, in their order; nothing else changes it.
+
+    Parameters
+    ----------
+    lag : int
+        Of the deployment, seconds.
+
+    Attributes
+    ----------
+    listings : Listings
+    owners : dict
+        Account to its owner's address; the zero address while nobody is.
+    signers : list
+        By number; the first is nobody.
+    """
+
+    def __init__(self, lag: int):
+        self.listings = Listings(lag)
+        self.owners: dict[int, bytes] = {FEE_ACCOUNT: ZERO_ADDRESS}
+        self.signers: list[Signer | None] = [None]
+        self._numbers: dict[tuple[int, bytes], int] = {}  # as who an address signs
+        self._owner_numbers: dict[int, int] = {}
+        self._key_numbers: dict[tuple[int, bytes], int] = {}
+        self._takes: dict[type[c.Command], Callable[[Any, int], None]] = {
+            c.MarketListed: lambda fact, _: self.listings.list_market(fact),
+            c.FeesSet: lambda fact, _: _done(self.listings.set_fees(fact)),
+            c.ExpiryOpened: lambda fact, _: self.listings.open_expiry(fact),
+            c.InstrumentListed: lambda fact, _: _done(self.listings.list_instrument(fact)),
+            c.PriceFixed: lambda fact, _: self.listings.fix_price(fact),
+            c.AccountOpened: self._open_account,
+            c.KeySet: self._set_key,
+            c.Deposited: self._require_known,
+            c.Asked: self._require_known,
+            c.OrdersUntilSet: self._require_known,
+        }
+
+    def learn(self, command: c.Command, number: int = NOBODY) -> None:
+        """Take in a command; all but facts say nothing new.
+
+        Parameters
+        ----------
+        command : Command
+        number : int
+            Of the owner or key that the fact names.
+
+        Raises
+        ------
+        ChainError
+            For a fact that the chain cannot tell; nothing has changed.
+        """
+        take = self._takes.get(type(command))
+        if take is not None:
+            take(command, number)
+
+    def number_for(self, fact: c.Command) -> int:
+        """The number of the owner or key that a fact names: the one it has, or the next."""
+        match fact:
+            case c.AccountOpened(account, owner):
+                if any(self.owners.get(account, ZERO_ADDRESS)):
+                    return self._owner_numbers[account]
+                return len(self.signers) if any(owner) else NOBODY
+            case c.KeySet(account, key):
+                if account not in self.owners:
+                    return NOBODY
+                return self._key_numbers.get((account, key), len(self.signers))
+            case _:
+                return NOBODY
+
+    def number_of(self, account: int, address: bytes) -> int:
+        """As who an address signs for an account."""
+        return self._numbers.get((account, address), NOBODY)
+
+    def address_of(self, number: int) -> bytes:
+        """The address of a signer; the zero address for nobody."""
+        signer = self.signers[number] if number < len(self.signers) else None
+        return ZERO_ADDRESS if signer is None else signer.address
+
+    def _require_known(self, fact: Any, _: int = NOBODY) -> None:
+        if fact.account not in self.owners:
+            raise ChainError(f"{fact}: account {fact.account} was not opened")
+
+    def _open_account(self, fact: c.AccountOpened, number: int) -> None:
+        if fact.account == RESERVED_ACCOUNT:
+            raise ChainError(f"{fact}: account 1 is never opened")
+        if any(self.owners.get(fact.account, ZERO_ADDRESS)):
+            return
+        self.owners[fact.account] = fact.owner
+        if number != NOBODY:
+            self._enter(number, Signer(fact.account, fact.owner))
+            self._owner_numbers[fact.account] = number
+            self._numbers[fact.account, fact.owner] = number
+
+    def _set_key(self, fact: c.KeySet, number: int) -> None:
+        self._require_known(fact)
+        place = (fact.account, fact.key)
+        if place not in self._key_numbers:
+            self._enter(number, Signer(fact.account, fact.key))
+            self._key_numbers[place] = number
+            self._numbers.setdefault(place, number)  # an owner signs as the owner
+
+    def _enter(self, number: int, signer: Signer) -> None:
+        if not 0 < number <= U32:
+            raise ChainError(f"{signer}: number {number}, allowed 1 to {U32}")
+        while len(self.signers) <= number:
+            self.signers.append(None)
+        self.signers[number] = signer
+
+
+def _done(_: object) -> None:
+    """An answer that nobody needs."""
