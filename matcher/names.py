@@ -1,8 +1,8 @@
 """What the numbers in lines stand for: symbols, prices, and who signs for which account.
 
-A signer is known by a *number*: the owner of an account has one, each of its keys has one, and 0 is
-anybody else. Numbers ascend as the facts come; the line of the fact carries its number, so that
-whoever reads the same lines knows the same names.
+A signer is known by a *number*: an address that is the owner or a key of an account has one there,
+and 0 is anybody else. Numbers ascend as the facts come; the line of the fact carries its number, so
+that whoever reads the same lines knows the same names.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ZERO_ADDRESS: Final = bytes(20)
 
 
 class Signer(NamedTuple):
-    """An owner, or a key, of an account."""
+    """The owner of an account, a key of it, or both."""
 
     account: int
     address: bytes
@@ -46,9 +46,7 @@ class Names:
         self.listings = Listings(lag)
         self.owners: dict[int, bytes] = {FEE_ACCOUNT: ZERO_ADDRESS}
         self.signers: list[Signer | None] = [None]
-        self._numbers: dict[tuple[int, bytes], int] = {}  # as who an address signs
-        self._owner_numbers: dict[int, int] = {}
-        self._key_numbers: dict[tuple[int, bytes], int] = {}
+        self._numbers: dict[Signer, int] = {}
         self._takes: dict[type[c.Command], Callable[[Any, int], None]] = {
             c.MarketListed: lambda fact, _: self.listings.list_market(fact),
             c.FeesSet: lambda fact, _: _done(self.listings.set_fees(fact)),
@@ -84,19 +82,21 @@ class Names:
         """The number of the owner or key that a fact names: the one it has, or the next."""
         match fact:
             case c.AccountOpened(account, owner):
-                if any(self.owners.get(account, ZERO_ADDRESS)):
-                    return self._owner_numbers[account]
-                return len(self.signers) if any(owner) else NOBODY
+                known = self.owners.get(account, ZERO_ADDRESS)
+                if any(known):
+                    return self._numbers[Signer(account, known)]  # the first telling counts
+                return self._number(account, owner) if any(owner) else NOBODY
             case c.KeySet(account, key):
-                if account not in self.owners:
-                    return NOBODY
-                return self._key_numbers.get((account, key), len(self.signers))
+                return self._number(account, key) if account in self.owners else NOBODY
             case _:
                 return NOBODY
 
+    def _number(self, account: int, address: bytes) -> int:
+        return self._numbers.get(Signer(account, address), len(self.signers))
+
     def number_of(self, account: int, address: bytes) -> int:
         """As who an address signs for an account."""
-        return self._numbers.get((account, address), NOBODY)
+        return self._numbers.get(Signer(account, address), NOBODY)
 
     def address_of(self, number: int) -> bytes:
         """The address of a signer; the zero address for nobody."""
@@ -115,20 +115,14 @@ class Names:
         self.owners[fact.account] = fact.owner
         if number != NOBODY:
             self._enter(number, Signer(fact.account, fact.owner))
-            self._owner_numbers[fact.account] = number
-            self._numbers[fact.account, fact.owner] = number
 
     def _set_key(self, fact: c.KeySet, number: int) -> None:
         self._require_known(fact)
-        place = (fact.account, fact.key)
-        if place not in self._key_numbers:
-            self._enter(number, Signer(fact.account, fact.key))
-            self._key_numbers[place] = number
-            self._numbers.setdefault(place, number)  # an owner signs as the owner
+        self._enter(number, Signer(fact.account, fact.key))
 
     def _enter(self, number: int, signer: Signer) -> None:
-        if not 0 < number <= U32:
-            raise ChainError(f"{signer}: number {number}, allowed 1 to {U32}")
+        if self._numbers.setdefault(signer, number) != number or not 0 < number <= U32:
+            raise ChainError(f"{signer}: number {number}, known as {self._numbers[signer]}")
         while len(self.signers) <= number:
             self.signers.append(None)
         self.signers[number] = signer
