@@ -106,7 +106,7 @@ def all_in(street: Street, rng: random.Random) -> Commands:
     """As many lots as margin allows, sometimes one more."""
     order = street.order(rng, quantity=1, flags=0, expiry=street.floor.now + 10**6)
     index = street.floor.symbols[order.instrument]
-    low, high = 0, min(street.scene.most << 15, U32)
+    low, high = 0, street.scene.reach
     while high - low > 1:
         lots = (low + high) // 2
         signed = SignedOrder(order, b"", b"", b"")
@@ -148,17 +148,16 @@ def bad_order(street: Street, rng: random.Random) -> Commands:
     order = street.order(rng, flags=0)
     account, now = order.account, street.floor.now
     tick_value = street.scene.tick_value
-    highest = U32 * tick_value
+    highest = highest_price(street)
     defects: list[dict[str, Any]] = [
         {"account": rng.choice((0, 1, 999))},
         {"instrument": "BTC-1JAN30-100-C"},
         {"expiry": now - 1},
         {"price": order.price + 1},
         {"price": highest + tick_value},
-        {"price": U64},
-        {"price": highest, "quantity": min(NOTIONAL_END // max(highest, 1) + 1, U32)},
-        {"price": highest, "quantity": U32},
-        {"quantity": rng.choice((1 << 24, U32))},
+        {"price": highest, "quantity": min(NOTIONAL_END // highest + 1, U32)},
+        *_too_many_lots(street),
+        {"quantity": 1 << 24},
         {"flags": int(OrderFlag.REDUCE_ONLY), "instrument": order.instrument},
         {
             "flags": int(OrderFlag.FOK),
@@ -174,17 +173,6 @@ def bad_order(street: Street, rng: random.Random) -> Commands:
         {"flags": int(OrderFlag.POST_ONLY), "buy": False, "price": 0},
         {"id": ORDER_ID_END - 1 - rng.randrange(3)},
     ]
-    wide = [i for i in street.live() if i.market == WIDE_MARKET]
-    if wide:
-        most = POSITION_VALUE_MAX // street.scene.wide_cap
-        defects.append(
-            {
-                "instrument": street.symbol_of(rng.choice(wide)),
-                "buy": True,
-                "price": 0,
-                "quantity": min(most + rng.choice((0, 1)), U32),
-            }
-        )
     past = [i for i in street.floor.context.instruments.values() if i.expires_at <= now]
     if past:
         defects.append({"instrument": street.symbol_of(rng.choice(past))})
@@ -206,6 +194,29 @@ def bad_order(street: Street, rng: random.Random) -> Commands:
     defect = dict(rng.choice(defects))
     by = defect.pop("by", None)
     return [street.signed(rng, with_terms(order, **defect), by)]
+
+
+def _too_many_lots(street: Street) -> list[dict[str, Any]]:
+    """Orders beyond what a position may be worth; without a wide market, also beyond 32 bits."""
+    cap = street.scene.wide_cap
+    if not cap:
+        return [{"price": 0, "quantity": POSITION_VALUE_MAX // street.scene.cap + 1}]
+    wide = [i for i in street.live() if i.market == WIDE_MARKET]
+    return [
+        {
+            "instrument": street.symbol_of(instrument),
+            "buy": True,
+            "price": 0,
+            "quantity": min(POSITION_VALUE_MAX // cap + more, U32),
+        }
+        for instrument in wide[:1]
+        for more in (0, 1)
+    ] + [{"price": U64}, {"price": highest_price(street), "quantity": U32}, {"quantity": U32}]
+
+
+def highest_price(street: Street) -> int:
+    """Atoms per lot."""
+    return U32 * street.scene.tick_value
 
 
 def resend(street: Street, rng: random.Random) -> Commands:
@@ -492,7 +503,9 @@ def walk(
 def walk_at_random(street: Street, seed: int) -> Iterator[tuple[c.Command, Answer]]:
     """A walk without end; the same for the same seed."""
     rng = random.Random(seed)
-    names, weights = list(ACTIONS), list(ACTIONS.values())
+    own = dict(street.scene.weights)
+    names = list(ACTIONS)
+    weights = [own.get(action.__name__, weight) for action, weight in ACTIONS.items()]
 
     def actions() -> Iterator[tuple[Action, int]]:
         while True:

@@ -36,7 +36,7 @@ TICK_VALUE, STRIKE_VALUE, CAP = 10, 1000, 400_000  # atoms; a lot settles at mos
 NAMES = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC")  # of markets
 STRIKES = (0, 80, 95, 100, 105, 120)
 SPOT = 100  # strike steps
-WIDE_MARKET, WIDE_CAP = 250, 1 << 40  # of which few lots are the most that one may hold
+WIDE_MARKET = 250
 SLOTS_USED = 24  # of an account, so that generations are reached
 FAR_SLOTS = 100  # where those begin that no other order uses
 FLAGS = (
@@ -95,7 +95,9 @@ class Scene(msgspec.Struct, frozen=True):
     money: int = 2 * 10**8  # of a deposit
     slots: int = SLOTS_USED
     generations: tuple[int, ...] = (1, 1, 1, 5)  # steps from a slot's last
-    wide_cap: int = WIDE_CAP
+    reach: int = 1 << 20  # most lots that all one has may buy
+    wide_cap: int = 0  # of a market of its own, where few lots are the most that one may hold
+    weights: tuple[tuple[str, float], ...] = ()  # of actions, where they are not the usual ones
 
 
 PLAIN = Scene()
@@ -109,7 +111,7 @@ class Street:
     accounts : int
         At first; there will be three times as many at most.
     markets : int
-        Beside the one whose caps are wide.
+        Beside the wide one, if the scene has one.
     scene : Scene
     signs : bool
         Whether signatures and digests are real; made-up ones are cheaper.
@@ -121,7 +123,9 @@ class Street:
         self.model = Exchange(WINDOWS)
         self.floor = self.model.floor
         self.account_count = accounts
-        self.markets = (*range(1, markets + 1), WIDE_MARKET)
+        self.markets = tuple(range(1, markets + 1))
+        if scene.wide_cap:
+            self.markets += (WIDE_MARKET,)
         self.scene = scene
         self.signs = signs
         self.signers: dict[int, list[str]] = {}  # account -> names of its owner and keys
@@ -197,14 +201,16 @@ class Street:
     def next_id(self, rng: random.Random, account: int) -> int:
         """A free slot and the next generation, now and then a later one."""
         busy = self.floor.orders.get(account, {})
-        slot = rng.randrange(self.scene.slots)
-        for _ in range(3):
-            if slot not in busy:
-                break
-            slot = rng.randrange(2 * self.scene.slots)
+        used = self.scene.slots
+        if used > 100:
+            slot = rng.randrange(used)  # mostly free
+        else:
+            free = [slot for slot in range(2 * used) if slot not in busy]
+            slot = rng.choice(free[:used]) if free else rng.randrange(SLOTS)
         seen = self.floor.seen.get(account, {}).get(slot)
-        step = rng.choice(self.scene.generations)
-        generation = 0 if seen is None else generation_of(seen[0]) + step
+        generation = 0
+        if seen is not None:
+            generation = generation_of(seen[0]) + rng.choice(self.scene.generations)
         return (generation * SLOTS + slot) % ORDER_ID_END
 
     def fair_tick(self, instrument: Instrument) -> int:
