@@ -43,6 +43,8 @@ class Shards:
         Market to shard, of those that `market % count` should not decide.
     record : callable, optional
         Told of each shard and entry of its tape, before the shard is.
+    make : callable
+        Windows to a shard.
 
     Attributes
     ----------
@@ -57,13 +59,14 @@ class Shards:
         windows: Windows,
         table: Mapping[int, int] | None = None,
         record: Callable[[int, c.Command | Lend | SlotMoved], None] | None = None,
+        make: Callable[[Windows], Shard] = Shard,
     ):
         if not 1 <= count <= MAX_POSITIONS:
             raise ValueError(f"count: found {count}, allowed 1 to {MAX_POSITIONS} shards")
         wrong = {market: shard for market, shard in (table or {}).items() if not 0 <= shard < count}
         if wrong:
             raise ValueError(f"table: found {wrong}, allowed shards 0 to {count - 1}")
-        self.shards: Final = [Shard(windows) for _ in range(count)]
+        self.shards: Final = [make(windows) for _ in range(count)]
         self.moves: Counter[str] = Counter()
         self._table = dict(table or {})
         self._record = record
@@ -269,7 +272,8 @@ class Shards:
         account: int,
         command: c.PlaceOrder | c.WithdrawRequest | c.TransferRequest,
     ) -> list[Event]:
-        """Tell a shard, and again while others can lend what it lacks."""
+        """Tell a shard, and again once others have lent what it lacks."""
+        drawn = False
         while True:
             events = self._tell(shard, command)
             match events[0]:
@@ -277,9 +281,12 @@ class Shards:
                     pass
                 case Rejected(code=Reject.INSUFFICIENT_MARGIN) as refused:
                     lacking = self._lacking(shard, account, command)
+                    if drawn:
+                        raise InvariantBroken(f"shard {shard} lacks {lacking} of {account} again")
                     missing = lacking - self._draw(shard, account, lacking)
                     if missing:
                         return [_refused_by_all(refused, account, command, missing)]
+                    drawn = True
                 case _:
                     return events
             self.moves["judged again"] += 1
