@@ -1,79 +1,66 @@
 """The append-only log of commands: written and synced before anything is answered.
 
-Segments are files ``00000001.log``, ``00000002.log``, ... of records::
+`matcher.groups` says what the files hold. What is appended waits in memory until a writer takes it,
+all of it as one group, writes it, and syncs; what is appended meanwhile is the next group. So a
+sync is shared by whatever came while the one before it ran, and nobody who appends waits for one.
 
-    length:u32 | crc32:u32 | sequence:u64 | unsynced:u32 | payload
-
-The checksum covers all after itself. A segment's first record (sequence 0) says whose journal it
-is; the others hold one command each, numbered from 1 without a gap. `unsynced` is how many records
-before this one were written since the last sync. That tells a torn tail from damage: a record that
-cannot be read may be cut if no readable record that follows it was written after a sync.
+How far this is stands in a page of shared memory (`matcher.progress`); other processes follow with
+a `matcher.tail.Tail`.
 """
 
+import asyncio
+import contextlib
 import fcntl
 import os
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from matcher.commands import AnyCommand, Command
 from matcher.disk import sync_directory
 from matcher.errors import JournalError
+from matcher.groups import (
+    COMMAND_MAX,
+    COMMANDS,
+    GROUP_MAX,
+    LINES,
+    Group,
+    first_of,
+    joined,
+    segments_of,
+    size_of,
+)
+from matcher.progress import NOWHERE, SYNCED, WRITTEN, ProgressWriter
+from matcher.reading import Cut, Identity, find_end, groups_of
+from matcher.segment_files import SEGMENT_BYTES, SegmentWriter, Sizes
 
-FORMAT: Final = 1
-SEGMENT_BYTES: Final = 64 << 20
-_HEAD: Final = struct.Struct(">IIQI")  # length, crc32, sequence, unsynced
-_CRC_FROM: Final = 8  # bytes before that the checksum does not cover
-_PAYLOAD_MAX: Final = 1 << 20
-_BLOCK: Final = 512  # bytes that a disk writes whole or not at all
+__all__ = ["Cut", "Identity", "Journal", "encode"]
+
+Ack = Literal["synced", "written"]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """Whose journal it is.
+class _Waiting(NamedTuple):
+    """Who waits for a command to be safe."""
 
-    Attributes
-    ----------
-    chain_id : int
-    registry : bytes
-        Address of BatchRegistry, 20 bytes.
-    genesis : bytes
-        Hash of the genesis header, 32 bytes.
-    format : int
-        Version of the record format.
-    """
-
-    chain_id: int
-    registry: bytes
-    genesis: bytes
-    format: int = FORMAT
-
-    def __str__(self) -> str:
-        return (
-            f"chain {self.chain_id}, registry 0x{self.registry.hex()},"
-            f" genesis 0x{self.genesis.hex()}, format {self.format}"
-        )
-
-
-class Cut(NamedTuple):
-    """A torn tail that was cut when the journal was opened."""
-
-    segment: Path
-    offset: int  # bytes that were kept
-    lost: int  # bytes that were cut
-
-
-class _Record(NamedTuple):
     sequence: int
-    unsynced: int
-    payload: bytes
-    end: int  # offset behind it
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[None]"
+
+
+class _Pending(NamedTuple):
+    """What was appended and not yet written."""
+
+    kind: int
+    first: int
+    commands: int
+    parts: list[bytes]
 
 
 def encode(command: Command) -> bytes:
@@ -91,7 +78,7 @@ def encode(command: Command) -> bytes:
         raise JournalError(f"{type(command).__name__} cannot be journaled: {error}") from error
     if again != command:
         raise JournalError(f"{command} would be read back as {again}")
-    if len(payload) > _PAYLOAD_MAX:
+    if len(payload) > COMMAND_MAX:
         raise JournalError(f"{type(command).__name__}: {len(payload)} bytes")
     return payload
 
@@ -105,14 +92,22 @@ class Journal:
         Made if it is not there.
     identity : Identity
     segment_bytes : int
-        A segment that has grown beyond this is followed by a new one.
+        The most that a segment has; the first are smaller.
+    first_bytes : int, optional
+        Of the first segment that is made.
+    ack : {"synced", "written"}
+        When a command is safe for `durable`: once it survives a power cut; or once the system has
+        it, which survives the end of this process alone, for those whose copies on other machines
+        do the rest.
 
     Attributes
     ----------
     last : int
-        Sequence of the last command that was written; 0 before the first.
+        Sequence of the last command that was appended; 0 before the first.
+    synced : int
+        Sequence of the last command that survives a power cut.
     cut : Cut or None
-        What was lost of a torn tail: records that were never synced, so never answered.
+        What was lost of a torn tail: commands that were never synced, so never answered.
 
     Raises
     ------
@@ -121,22 +116,40 @@ class Journal:
         its last segment is damaged other than by a torn tail.
     """
 
-    def __init__(self, directory: Path, identity: Identity, segment_bytes: int = SEGMENT_BYTES):
+    def __init__(
+        self,
+        directory: Path,
+        identity: Identity,
+        segment_bytes: int = SEGMENT_BYTES,
+        *,
+        first_bytes: int | None = None,
+        ack: Ack = "synced",
+    ):
         self.directory = Path(directory)
         self.identity = identity
-        self.last = 0
+        self.ack = ack
+        self.last = self.synced = 0
         self.cut: Cut | None = None
-        self._segment_bytes = segment_bytes
-        self._unsynced = 0
+        sizes = Sizes(most=segment_bytes)
+        if first_bytes is not None:
+            sizes = sizes._replace(first=first_bytes)
+        self._at = NOWHERE  # behind the last group that was written
+        self._pending: list[_Pending] = []
+        self._waiting: list[_Waiting] = []
         self._broken = ""
-        self._file = -1
-        self._end = 0
+        self._closing = False
+        self._state = threading.Condition()  # guards what was appended, who waits, what is broken
+        self._writing = threading.Lock()  # who writes groups; taken before the next
+        self._syncing = threading.Lock()  # who syncs, or changes the segment
+        self._threads: list[threading.Thread] = []
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._files = SegmentWriter(self.directory, _encoder.encode(identity), sizes)
         self._lock = _lock(self.directory)
         try:
+            self._progress = ProgressWriter(self.directory)
             self._open()
         except BaseException:
-            self.close()
+            self._let_go()
             raise
 
     def __enter__(self) -> "Journal":
@@ -146,20 +159,36 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Sync what was written, and let others in."""
+        """Sync what was appended, and let others in."""
+        if self._lock < 0:
+            return
         try:
-            if self._file >= 0 and not self._broken:
+            if not self._broken:
                 self.sync()
         finally:
-            for handle in (self._file, self._lock):
-                if handle >= 0:
-                    os.close(handle)
-            self._file = self._lock = -1
+            with self._state:
+                self._closing = True
+                self._state.notify_all()
+            for thread in self._threads:
+                thread.join()
+            self._progress.leave()
+            self._let_go()
 
-    # --- writing ---------------------------------------------------------------------------------
+    def _let_go(self) -> None:
+        self._files.end_preparing()
+        self._files.close()
+        os.close(self._lock)
+        self._lock = -1
+
+    @property
+    def written(self) -> int:
+        """Sequence of the last command that the system has."""
+        return self._at.last
+
+    # --- appending -------------------------------------------------------------------------------
 
     def append(self, commands: Sequence[Command]) -> range:
-        """Write commands; they are safe once `sync` has returned.
+        """Take commands; they are safe once `sync` has returned, or `durable` is done.
 
         Returns
         -------
@@ -170,226 +199,278 @@ class Journal:
 
     def append_encoded(self, payloads: Sequence[bytes]) -> range:
         """Like `append`, for what `encode` returned."""
-        self._require_sound()
-        if self._end >= self._segment_bytes:
-            self._rotate()
-        first = self.last + 1
-        data = b"".join(
-            _record(first + i, self._unsynced + i, payload) for i, payload in enumerate(payloads)
-        )
-        self._write(data)
-        self._unsynced += len(payloads)
-        self.last += len(payloads)
+        return self._append(COMMANDS, len(payloads), joined(payloads))
+
+    def append_lines(self, lines: bytes, commands: int) -> range:
+        """Like `append`, for commands as the kernel takes them: lines of 64 bytes."""
+        return self._append(LINES, commands, lines)
+
+    def _append(self, kind: int, commands: int, payload: bytes) -> range:
+        with self._state:
+            self._require_sound()
+            first = self.last + 1
+            before = self._pending[-1] if self._pending else None
+            if before is not None and before.kind == kind and self._grows(before, payload):
+                before.parts.append(payload)
+                self._pending[-1] = before._replace(commands=before.commands + commands)
+            elif commands:
+                self._pending.append(_Pending(kind, first, commands, [payload]))
+            self.last += commands
+            self._state.notify_all()
         return range(first, self.last + 1)
+
+    def _grows(self, group: _Pending, payload: bytes) -> bool:
+        """Whether a payload may still go into a group that waits."""
+        length = sum(map(len, group.parts)) + len(payload)
+        return length <= GROUP_MAX and len(group.parts) < 500
+
+    def write_lines(self, parts: Sequence[memoryview], commands: int) -> None:
+        """Write lines that lie in the caller's memory as a group, at once; `sync_written` is next.
+
+        For a writer that has a thread of its own for this, and appends in no other way.
+        """
+        with self._writing:
+            with self._state:
+                self._require_sound()
+                if self._pending:
+                    raise JournalError(f"{self.directory}: commands wait that come before")
+                self.last += commands
+            self._write_groups([(LINES, self.written + 1, commands, list(parts))])
+
+    # --- safety ----------------------------------------------------------------------------------
 
     def sync(self) -> None:
         """Return once everything appended before the call survives a power cut.
 
-        May run in another thread while nothing is appended.
+        May run in another thread while something is appended.
         """
-        self._require_sound()
-        try:
-            os.fdatasync(self._file)
-        except OSError as error:
-            # The kernel may have dropped the pages and would report success the next time.
-            self._broken = f"sync failed: {error}"
-            raise JournalError(f"{self.directory}: {self._broken}") from error
-        self._unsynced = 0
+        with self._state:
+            self._require_sound()
+            wanted = self.last
+        self._write_pending(wanted)
+        self.sync_written(wanted)
+
+    def durable(self, sequence: int) -> "asyncio.Future[None]":
+        """A future that is done when a command is safe, in the sense of `ack`.
+
+        From the first call on, threads of the journal write and sync by themselves whatever is
+        appended. The future raises `JournalError` if the command may not have become safe.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._state:
+            if self._safe() >= sequence:
+                future.set_result(None)
+            elif self._broken or self._lock < 0:
+                future.set_exception(JournalError(self._reason()))
+            else:
+                self._waiting.append(_Waiting(sequence, loop, future))
+                self._start_threads()
+                self._state.notify_all()
+        return future
+
+    def _safe(self) -> int:
+        return self.synced if self.ack == "synced" else self.written
+
+    def _start_threads(self) -> None:
+        if self._threads:
+            return
+        for work in (self._keep_writing, self._keep_syncing):
+            thread = threading.Thread(target=work, name="journal", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _keep_writing(self) -> None:
+        """Write what waits; with "synced" a group begins when the sync before it is over."""
+        pipelined = self.ack == "written"
+        self._keep(
+            lambda: bool(self._pending) and (pipelined or self.synced == self.written),
+            lambda: self._write_pending(self.last),
+        )
+
+    def _keep_syncing(self) -> None:
+        self._keep(lambda: self.synced < self.written, lambda: self.sync_written(self.written))
+
+    def _keep(self, due: Callable[[], bool], work: Callable[[], None]) -> None:
+        """Do a thread's work whenever it is due, until the journal closes or breaks."""
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: due() or self._closing or bool(self._broken))
+                if self._closing or self._broken:
+                    return
+            try:
+                work()
+            except JournalError:
+                return  # `_break` has told everybody
 
     def _require_sound(self) -> None:
+        if self._broken or self._lock < 0:
+            raise JournalError(self._reason())
+
+    def _reason(self) -> str:
         if self._broken:
-            raise JournalError(f"{self.directory}: {self._broken}; restart to go on")
-        if self._file < 0:
-            raise JournalError(f"{self.directory}: closed")
+            return f"{self.directory}: {self._broken}; restart to go on"
+        return f"{self.directory}: closed"
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
+    def _break(self, error: Exception) -> None:
+        """Take nothing more: what the disk holds is not known."""
+        with self._state:
+            self._broken = self._broken or str(error)
+            waiting, self._waiting = self._waiting, []
+            self._state.notify_all()
+        for one in waiting:
+            with contextlib.suppress(RuntimeError):  # who waited is gone
+                one.loop.call_soon_threadsafe(_refuse, one.future, self._reason())
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def _write_pending(self, wanted: int) -> None:
+        """Write what was appended, unless another thread wrote up to `wanted` meanwhile."""
+        with self._writing:
+            if self.written >= wanted:
+                return
+            with self._state:
+                self._require_sound()
+                pending, self._pending = self._pending, []
+            self._write_groups([(one.kind, one.first, one.commands, one.parts) for one in pending])
+
+    def _write_groups(
+        self, groups: Sequence[tuple[int, int, int, Sequence[bytes | memoryview]]]
+    ) -> None:
+        """Write groups behind one another; `_writing` is held."""
         try:
-            while view:
-                view = view[os.write(self._file, view) :]
-        except OSError as error:
-            self._broken = f"write failed: {error}"
-            os.ftruncate(self._file, self._end)
-            raise JournalError(f"{self.directory}: {self._broken}") from error
-        self._end += len(data)
+            for kind, first, commands, parts in groups:
+                length = sum(memoryview(part).nbytes for part in parts)
+                if not self._files.fits(length):
+                    self._rotate(first, length)
+                unsynced = first - 1 - self.synced  # at most: a sync may return meanwhile
+                self._files.write(kind, first, commands, list(parts), unsynced)
+                self._at = self._files.place(first + commands - 1)
+        except JournalError as error:
+            self._break(error)
+            raise
+        self._progress.tell(WRITTEN, self._at)
+        self._tell_safe()
 
-    def _rotate(self) -> None:
-        self.sync()
-        number = int(self._segments()[-1].stem) + 1
-        os.close(self._file)
-        self._file = -1
-        self._create(self.directory / f"{number:08d}.log")
+    def _rotate(self, first: int, length: int) -> None:
+        self.sync_written(self.written)
+        with self._syncing:
+            self._files.create(self._files.number + 1, first, size_of(length))
 
-    def _create(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        os.ftruncate(self._file, 0)
-        self._end = 0
-        self._write(_record(0, 0, _encoder.encode(self.identity)))
-        os.fdatasync(self._file)
-        sync_directory(self.directory)
-
-    # --- opening ---------------------------------------------------------------------------------
-
-    def _segments(self) -> list[Path]:
-        return sorted(self.directory.glob("*.log"))
-
-    def _open(self) -> None:
-        segments = self._segments()
-        if not segments:
-            self._create(self.directory / "00000001.log")
-            return
-        path = segments[-1]
-        data = path.read_bytes()
-        end = self._find_end(path, data)
-        if end < len(data):
-            self.cut = Cut(path, end, len(data) - end)
-        if end == 0:  # killed while the segment was made: it holds nothing yet
-            self.last = self._last_of(segments[-2]) if len(segments) > 1 else 0
-            self._create(path)
-            return
-        self._file = os.open(path, os.O_RDWR | os.O_APPEND)
-        self._end = end
-        if self.cut:
-            os.ftruncate(self._file, end)
-        # What a killed process wrote and did not sync counts from now on, and so must last.
-        os.fdatasync(self._file)
-        if not self.last and len(segments) > 1:
-            self.last = self._last_of(segments[-2])
-
-    def _find_end(self, path: Path, data: bytes) -> int:
-        """Where the last segment's readable records end; sets `last`."""
-        offset = 0
-        while offset < len(data):
-            record = _read(data, offset)
-            if record is None:
-                _require_torn(path, data, offset, self.last)
-                break
-            if record.sequence:
-                self.last = record.sequence
-            else:
-                self._require_ours(path, record)
-            offset = record.end
-        return offset
-
-    def _last_of(self, path: Path) -> int:
-        last = 0
-        for record in self._records(path):
-            last = record.sequence
-        return last
-
-    def _require_ours(self, path: Path, record: _Record) -> None:
-        try:
-            found = msgspec.msgpack.decode(record.payload, type=Identity)
-        except msgspec.MsgspecError as error:
-            raise JournalError(f"{path}: its first record is no identity: {error}") from error
-        if found != self.identity:
-            raise JournalError(f"{path} is the journal of {found}; ours is {self.identity}")
-
-    # --- reading ---------------------------------------------------------------------------------
-
-    def replay(self) -> Iterator[tuple[int, Command]]:
-        """Every command with its sequence, in order.
+    def sync_written(self, wanted: int) -> None:
+        """Return once what was written survives a power cut, up to `wanted` at least.
 
         Raises
         ------
         JournalError
-            With file and offset, if a record is damaged, missing, or of another exchange.
+            If the disk refuses; the journal takes nothing more then.
         """
-        expected = 1
-        for path in self._segments():
-            for record in self._records(path):
-                if record.sequence != expected:
-                    raise JournalError(
-                        f"{path}: found command {record.sequence} before offset {record.end},"
-                        f" expected {expected}"
-                    )
-                expected += 1
-                yield record.sequence, _decode(path, record)
+        with self._syncing:
+            if self.synced >= wanted:
+                return
+            with self._state:
+                self._require_sound()
+            place = self._at
+            try:
+                self._files.sync()
+            except OSError as error:
+                # The kernel may have dropped the pages and would report success the next time.
+                self._break(JournalError(f"sync failed: {error}"))
+                raise JournalError(self._reason()) from error
+            self.synced = place.last
+            self._progress.tell(SYNCED, place)
+        self._tell_safe()
 
-    def _records(self, path: Path) -> Iterator[_Record]:
-        """Records of a segment but the first, which must be ours."""
-        data = path.read_bytes()
-        offset = 0
-        while offset < len(data):
-            record = _read(data, offset)
-            if record is None:
-                raise JournalError(f"{path}: damaged at offset {offset} of {len(data)}")
-            if offset == 0:
-                if record.sequence:
-                    raise JournalError(f"{path}: begins with command {record.sequence}")
-                self._require_ours(path, record)
-            else:
-                yield record
-            offset = record.end
+    def _tell_safe(self) -> None:
+        """Wake who waits for what is safe now."""
+        with self._state:
+            safe = self._safe()
+            done = [one for one in self._waiting if one.sequence <= safe]
+            self._waiting = [one for one in self._waiting if one.sequence > safe]
+            self._state.notify_all()
+        for loop in {one.loop for one in done}:
+            futures = [one.future for one in done if one.loop is loop]
+            with contextlib.suppress(RuntimeError):  # who waited is gone
+                loop.call_soon_threadsafe(_resolve, futures)
 
+    # --- opening ---------------------------------------------------------------------------------
 
-def _record(sequence: int, unsynced: int, payload: bytes) -> bytes:
-    body = _HEAD.pack(len(payload), 0, sequence, unsynced)[_CRC_FROM:] + payload
-    return struct.pack(">II", len(payload), zlib.crc32(body)) + body
-
-
-def _read(data: bytes, offset: int) -> _Record | None:
-    """The record at an offset; None if there is no sound one."""
-    if offset + _HEAD.size > len(data):
-        return None
-    length, crc, sequence, unsynced = _HEAD.unpack_from(data, offset)
-    end = offset + _HEAD.size + length
-    if length > _PAYLOAD_MAX or end > len(data):
-        return None
-    if zlib.crc32(memoryview(data)[offset + _CRC_FROM : end]) != crc:
-        return None
-    return _Record(sequence, unsynced, data[offset + _HEAD.size : end], end)
-
-
-def _require_torn(path: Path, data: bytes, offset: int, last: int) -> None:
-    """Raise `JournalError` unless what cannot be read at `offset` was never synced.
-
-    Command ``last + 1`` should stand there. A process that was killed leaves a beginning of what it
-    wrote and nothing behind it; a power cut may leave blocks of zeros as well, in what was written
-    since the last sync. Whatever else is found was whole once, and perhaps answered for.
-    """
-    zeros = _has_zero_block(data, offset)
-    later = list(_sound_after(data, offset, last))
-    for record in later:
-        if not zeros or record.sequence - record.unsynced > last + 1:
-            raise JournalError(
-                f"{path}: damaged at offset {offset} of {len(data)}: command {last + 1} cannot be"
-                f" read, but {record.sequence} after it can"
-            )
-    rest = data[offset:]
-    if not zeros and len(rest) >= _HEAD.size:
-        length, crc, _, _ = _HEAD.unpack_from(rest)
-        whole = len(rest) >= _HEAD.size + length
-        # The checksum does not cover the length: if it fits all that is left, the length is wrong.
-        if whole or zlib.crc32(rest[_CRC_FROM:]) == crc:
-            raise JournalError(f"{path}: damaged at offset {offset} of {len(data)}")
-
-
-def _sound_after(data: bytes, offset: int, last: int) -> Iterator[_Record]:
-    """Sound records behind an offset that may follow command ``last``."""
-    start = offset + 1
-    while start <= len(data) - _HEAD.size:
-        length, _, sequence, unsynced = _HEAD.unpack_from(data, start)
-        plausible = length <= _PAYLOAD_MAX and unsynced < sequence <= last + len(data)
-        record = _read(data, start) if plausible and sequence > last else None
-        if record is None:
-            start += 1
+    def _open(self) -> None:
+        for leftover in self.directory.glob("*.next"):
+            leftover.unlink()
+        promised = self._progress.place(SYNCED).last
+        found = find_end(self.directory, self.identity, promised)
+        if found is None:
+            self._files.create(1, 1)
         else:
-            yield record
-            start = record.end
+            self._files.open(found.place.segment, found.place.end, found.chain)
+            self.cut = found.cut
+            if self.cut is not None:
+                self._files.clear(self.cut.offset + self.cut.lost)
+        last = 0 if found is None else found.place.last
+        # What a killed process wrote and did not sync counts from now on, and so must last.
+        self._files.sync()
+        self.last = self.synced = last
+        self._at = self._files.place(last)
+        self._progress.tell(WRITTEN, self._at)
+        self._progress.tell(SYNCED, self._at)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def replay(self, after: int = 0) -> Iterator[tuple[int, Command]]:
+        """Every command above `after` with its sequence, in order.
+
+        Raises
+        ------
+        JournalError
+            With file and offset, if a group is damaged, missing, or of another exchange, or holds
+            lines: those are for `groups`.
+        """
+        for group in self.groups(after):
+            if group.kind != COMMANDS:
+                raise JournalError(f"{self.directory}: command {group.first} stands in lines")
+            yield from group.decoded(after)
+
+    def groups(self, after: int = 0) -> Iterator[Group]:
+        """Every group that holds commands above `after`, in order, as of now.
+
+        Raises
+        ------
+        JournalError
+            As `replay`.
+        """
+        self._write_pending(self.last)
+        return groups_of(self.directory, self.identity, after, self._at)
+
+    def prune(self, until: int) -> list[Path]:
+        """Remove the segments all of whose commands are numbered up to `until`; never the last.
+
+        Returns
+        -------
+        list of Path
+            What was removed, oldest first.
+        """
+        segments = segments_of(self.directory)
+        removed = []
+        for path, following in pairwise(segments):
+            if first_of(following) > until + 1:
+                break
+            path.unlink()
+            removed.append(path)
+        if removed:
+            sync_directory(self.directory)
+        return removed
 
 
-def _has_zero_block(data: bytes, offset: int) -> bool:
-    """Whether a disk block behind an offset holds only zeros: a file that had grown, unwritten."""
-    first = -(-offset // _BLOCK) * _BLOCK
-    return any(not any(data[start : start + _BLOCK]) for start in range(first, len(data), _BLOCK))
+def _resolve(futures: "Sequence[asyncio.Future[None]]") -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
-def _decode(path: Path, record: _Record) -> Command:
-    try:
-        return _decoder.decode(record.payload)
-    except msgspec.MsgspecError as error:
-        raise JournalError(f"{path}: command {record.sequence}: {error}") from error
+def _refuse(future: "asyncio.Future[None]", reason: str) -> None:
+    if not future.done():
+        future.set_exception(JournalError(reason))
 
 
 def _lock(directory: Path) -> int:

@@ -1,6 +1,10 @@
+import asyncio
 import os
+import random
 import subprocess
 import sys
+import threading
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -10,6 +14,7 @@ from hypothesis import strategies as st
 
 from matcher import commands as c
 from matcher.errors import JournalError
+from matcher.groups import BLOCK, LINE, skip_at
 from matcher.journal import Identity, Journal, encode
 from tests.support.streams import random_stream
 
@@ -18,7 +23,7 @@ COMMANDS = list(random_stream(1, 400))
 
 
 def fill(path: Path, groups: list[list[c.Command]], segment_bytes: int = 1 << 20) -> None:
-    with Journal(path, OURS, segment_bytes) as journal:
+    with Journal(path, OURS, segment_bytes, first_bytes=1 << 14) as journal:
         for group in groups:
             journal.append(group)
             journal.sync()
@@ -49,9 +54,39 @@ def test_append_after_reopening_goes_on_counting(tmp_path: Path) -> None:
     assert read(tmp_path) == COMMANDS[:12]
 
 
+def groups(segment: Path) -> list[tuple[int, int]]:
+    """(offset, end) of each group of a segment, the identity first."""
+    data, offset, found = memoryview(segment.read_bytes()), 0, []
+    while skipped := skip_at(data, offset, int(segment.stem)):
+        found.append((offset, skipped[1]))
+        offset = skipped[1]
+    return found
+
+
+class Unsynced:
+    """A journal as a crash leaves it: groups that were written, and not synced."""
+
+    def __init__(self, path: Path, commands: list[list[c.Command]]):
+        self.path = path
+        promised = (path / "progress").read_bytes()
+        fill(path, commands)
+        (path / "progress").write_bytes(promised)
+        self.segment = last_segment(path)
+        self.whole = bytearray(self.segment.read_bytes())
+
+    def leave(self, blank: list[tuple[int, int]]) -> None:
+        """Blank ranges of bytes: these were not written."""
+        raw = bytearray(self.whole)
+        for start, end in blank:
+            raw[start:end] = bytes(end - start)
+        self.segment.write_bytes(raw)
+
+
 def test_reopening_on_a_fresh_segment_remembers_the_last_sequence(tmp_path: Path) -> None:
     fill(tmp_path, [COMMANDS[:5], COMMANDS[5:6]], segment_bytes=1)
-    last_segment(tmp_path).write_bytes(b"")  # killed while the segment was made
+    size = last_segment(tmp_path).stat().st_size
+    (tmp_path / "progress").unlink()
+    last_segment(tmp_path).write_bytes(bytes(size))  # killed while the segment was made
     with Journal(tmp_path, OURS) as journal:
         assert journal.last == 5
         journal.append(COMMANDS[5:6])
@@ -60,34 +95,60 @@ def test_reopening_on_a_fresh_segment_remembers_the_last_sequence(tmp_path: Path
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_torn_tail_of_any_length_is_cut_and_reported(tmp_path_factory, data: st.DataObject) -> None:
+def test_torn_tail_is_cut_at_any_block_and_reported(tmp_path_factory, data: st.DataObject) -> None:
     path = tmp_path_factory.mktemp("journal")
     synced = data.draw(st.integers(0, 10))
     fill(path, [COMMANDS[:synced]])
-    safe = last_segment(path).stat().st_size
-    fill(path, [COMMANDS[synced : synced + 5]])
-    whole = last_segment(path).read_bytes()
-    kept = data.draw(st.integers(safe, len(whole) - 1))
-    last_segment(path).write_bytes(whole[:kept])
+    unsynced = Unsynced(path, [COMMANDS[synced : synced + 40]])
+    start = groups(unsynced.segment)[-1][0]
+    end = len(bytes(unsynced.whole).rstrip(b"\0"))
+    kept = data.draw(st.integers(start // BLOCK, (end - 1) // BLOCK)) * BLOCK
+    unsynced.leave([(max(kept, start), end)])
     with Journal(path, OURS) as journal:
         found = [command for _, command in journal.replay()]
         cut = journal.cut
         journal.append(COMMANDS[:1])
-    assert synced <= len(found) < synced + 5
-    assert found == COMMANDS[: len(found)]
-    if cut is None:
-        assert kept == 0 or kept in boundaries(whole)
+    assert found == COMMANDS[:synced]
+    if kept <= start:
+        assert cut is None
     else:
-        assert (cut.offset + cut.lost, cut.segment) == (kept, last_segment(path))
+        assert cut is not None
+        assert (cut.segment, cut.offset) == (unsynced.segment, start)
+        assert start < cut.offset + cut.lost <= kept
     assert read(path) == [*found, COMMANDS[0]]
 
 
-def boundaries(data: bytes) -> set[int]:
-    found, offset = set(), 0
-    while offset < len(data):
-        offset += 20 + int.from_bytes(data[offset : offset + 4], "big")
-        found.add(offset)
-    return found
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_blocks_missing_from_what_was_not_synced_are_cut_with_all_behind_them(
+    tmp_path_factory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("journal")
+    fill(path, [COMMANDS[:7]])
+    promised = (path / "progress").read_bytes()
+    segment = last_segment(path)
+    with Journal(path, OURS, ack="written") as journal:  # several groups before a sync
+        journal._keep_syncing = lambda: None
+        for i in range(5):
+            journal.append(COMMANDS[7 + 8 * i : 15 + 8 * i])
+            journal._write_pending(journal.last)
+        assert (journal.synced, journal.written) == (7, 47)
+    (path / "progress").write_bytes(promised)
+    written = groups(segment)[2:]
+    raw = bytearray(segment.read_bytes())
+    start, end = written[0][0], written[-1][1]
+    edges = [start, *range(start // BLOCK * BLOCK + BLOCK, end, BLOCK), end]
+    pieces = list(pairwise(edges))
+    missing = data.draw(st.lists(st.sampled_from(pieces), min_size=1, unique=True))
+    for a, b in missing:
+        raw[a:b] = bytes(b - a)
+    segment.write_bytes(raw)
+    whole = 0
+    for a, b in written:
+        if any(a < y and x < b for x, y in missing):
+            break
+        whole += 1
+    assert read(path) == COMMANDS[: 7 + 8 * whole]
 
 
 @settings(max_examples=150, deadline=None)
@@ -96,11 +157,13 @@ def test_flipped_byte_anywhere_in_what_was_synced_is_never_read_as_something_els
     tmp_path_factory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("journal")
-    groups = [COMMANDS[20 + 3 * i : 23 + 3 * i] for i in range(4)]
-    fill(path, groups, segment_bytes=data.draw(st.sampled_from([1 << 20, 1_000])))
+    batches = [COMMANDS[20 + 3 * i : 23 + 3 * i] for i in range(4)]
+    fill(path, batches, segment_bytes=data.draw(st.sampled_from([1 << 14, 1_000])))
+    if data.draw(st.booleans()):
+        (path / "progress").unlink()  # a power cut may have taken it
     segment = data.draw(st.sampled_from(sorted(path.glob("*.log"))))
     raw = bytearray(segment.read_bytes())
-    place = data.draw(st.integers(0, len(raw) - 1))
+    place = data.draw(st.integers(0, groups(segment)[-1][1] - 1))
     raw[place] ^= data.draw(st.integers(1, 255))
     segment.write_bytes(raw)
     with pytest.raises(JournalError):
@@ -111,34 +174,55 @@ def test_damage_in_the_middle_is_named_by_file_and_offset(tmp_path: Path) -> Non
     fill(tmp_path, [COMMANDS[:3], COMMANDS[3:6]])
     segment = last_segment(tmp_path)
     raw = bytearray(segment.read_bytes())
-    place = sorted(boundaries(bytes(raw)))[1]
-    raw[place + 25] ^= 1
+    _, (place, _), _ = groups(segment)
+    raw[place + LINE + 5] ^= 1
     segment.write_bytes(raw)
     with pytest.raises(JournalError, match=rf"00000001.log: damaged at offset {place} of"):
         Journal(tmp_path, OURS)
 
 
-def test_block_of_zeros_in_what_was_not_synced_is_cut(tmp_path: Path) -> None:
-    fill(tmp_path, [COMMANDS[:3]])
-    safe = last_segment(tmp_path).stat().st_size
-    with Journal(tmp_path, OURS) as journal:
-        journal.append(COMMANDS[3:60])
-    raw = bytearray(last_segment(tmp_path).read_bytes())
-    start = -(-safe // 512) * 512
-    raw[start : start + 512] = bytes(512)  # a power cut: later blocks were written, this was not
-    last_segment(tmp_path).write_bytes(raw)
-    found = read(tmp_path)
-    assert 3 <= len(found) < 60
-    assert found == COMMANDS[: len(found)]
-
-
 def test_block_of_zeros_in_what_was_synced_is_damage(tmp_path: Path) -> None:
     fill(tmp_path, [COMMANDS[:60], COMMANDS[60:61]])
+    (tmp_path / "progress").unlink()
     raw = bytearray(last_segment(tmp_path).read_bytes())
     raw[1024:1536] = bytes(512)
     last_segment(tmp_path).write_bytes(raw)
     with pytest.raises(JournalError, match="cannot be read, but 61 after it can"):
         Journal(tmp_path, OURS)
+
+
+def test_last_group_lost_after_it_was_synced_is_damage(tmp_path: Path) -> None:
+    fill(tmp_path, [COMMANDS[:3], COMMANDS[3:40]])
+    segment = last_segment(tmp_path)
+    start, end = groups(segment)[-1]
+    raw = bytearray(segment.read_bytes())
+    raw[start:end] = bytes(end - start)
+    segment.write_bytes(raw)
+    with pytest.raises(JournalError, match="command 40 was synced, but 3 is the last"):
+        Journal(tmp_path, OURS)
+    assert segment.read_bytes() == raw, "nothing is touched"
+
+
+def test_what_stood_behind_a_cut_never_comes_back(tmp_path: Path) -> None:
+    fill(tmp_path, [COMMANDS[:3]])
+    promised = (tmp_path / "progress").read_bytes()
+    with Journal(tmp_path, OURS, ack="written") as journal:
+        for i in (3, 4, 5):
+            journal.append(COMMANDS[i : i + 1])
+            journal._write_pending(journal.last)
+    (tmp_path / "progress").write_bytes(promised)
+    segment = last_segment(tmp_path)
+    raw = bytearray(segment.read_bytes())
+    _, _, (start, end), *_ = groups(segment)
+    raw[start:end] = bytes(end - start)
+    segment.write_bytes(raw)
+    assert not any(raw[start : start // BLOCK * BLOCK + BLOCK]) or end - start < BLOCK
+    # Command 4 is written anew, of the same size: 5 and 6 would stand right behind it.
+    with Journal(tmp_path, OURS) as journal:
+        assert journal.cut is not None
+        assert journal.last == 3
+        journal.append(COMMANDS[3:4])
+    assert read(tmp_path) == COMMANDS[:4]
 
 
 def test_missing_segment_is_named(tmp_path: Path) -> None:
@@ -157,7 +241,7 @@ def test_missing_segment_is_named(tmp_path: Path) -> None:
         Identity(1, OURS.registry, OURS.genesis),
         Identity(1337, b"\x33" * 20, OURS.genesis),
         Identity(1337, OURS.registry, b"\x33" * 32),
-        Identity(1337, OURS.registry, OURS.genesis, format=2),
+        Identity(1337, OURS.registry, OURS.genesis, format=1),
     ],
 )
 def test_journal_of_another_exchange_is_refused_naming_both(
@@ -214,20 +298,46 @@ def test_failed_write_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path, [COMMANDS[:2]])
-    write = os.write
+    write = os.pwritev
 
-    def half(handle: int, data: bytes) -> int:
-        if len(data) > 50:
-            return write(handle, data[:50])
+    def half(handle: int, views: list[memoryview], offset: int) -> int:
+        if sum(map(len, views)) > 50:
+            return write(handle, [views[0][:50]], offset)
         raise OSError(28, "No space left on device")
 
     journal = Journal(tmp_path, OURS)
     with monkeypatch.context() as patch:
-        patch.setattr("matcher.journal.os.write", half)
+        patch.setattr("matcher.disk.os.pwritev", half)
+        journal.append(COMMANDS[2:3])
         with pytest.raises(JournalError, match=r"write failed: .*No space left"):
-            journal.append(COMMANDS[2:3])
+            journal.sync()
+    with pytest.raises(JournalError, match=r"write failed"):
+        journal.append(COMMANDS[2:3])
     journal.close()
     assert read(tmp_path) == COMMANDS[:2]
+
+
+def test_disk_without_room_for_a_segment_says_so_and_acknowledges_nothing(tmp_path: Path) -> None:
+    code = f"""
+import asyncio, resource
+from tests.unit.matcher.test_journal import *
+async def main():
+    path = Path({str(tmp_path)!r})
+    with Journal(path, OURS, 1 << 16, first_bytes=1 << 14) as journal:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))
+        for i in range(100):
+            journal.append(COMMANDS[i % 300 : i % 300 + 4])
+            await journal.durable(journal.last)
+            print(journal.last, flush=True)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "JournalError" in done.stderr
+    assert "00000002.log: write failed: [Errno 27] File too large" in done.stderr
+    answered = int(done.stdout.split()[-1])
+    assert 0 < answered < 400
+    with Journal(tmp_path, OURS) as journal:
+        assert journal.last == answered
 
 
 @pytest.mark.parametrize(
@@ -246,3 +356,179 @@ def test_record_of_an_unknown_command_is_named(tmp_path: Path) -> None:
         journal.append_encoded([encode(COMMANDS[0]), msgspec.msgpack.encode({"type": "Later"})])
         with pytest.raises(JournalError, match="command 2"):
             list(journal.replay())
+
+
+# --- group commit -------------------------------------------------------------------------------
+
+
+class Disk:
+    """The real disk, whose syncs begin when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.began, self.go = threading.Semaphore(0), threading.Semaphore(0)
+        self.syncs = 0
+        sync = os.fdatasync
+
+        def watched(handle: int) -> None:
+            self.began.release()
+            assert self.go.acquire(timeout=20)
+            sync(handle)
+            self.syncs += 1
+
+        monkeypatch.setattr("matcher.segment_files.os.fdatasync", watched)
+
+    async def wait_for_sync(self) -> None:
+        assert await asyncio.to_thread(self.began.acquire, timeout=20)
+
+
+async def test_append_does_not_wait_for_a_running_sync_and_shares_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, OURS)
+    disk = Disk(monkeypatch)
+    journal.append(COMMANDS[:2])
+    first = journal.durable(2)
+    await disk.wait_for_sync()
+    later = []
+    for i in range(2, 12):  # while the sync runs
+        journal.append(COMMANDS[i : i + 1])
+        later.append(journal.durable(i + 1))
+    assert not first.done()
+    disk.go.release()
+    await first
+    await disk.wait_for_sync()
+    assert journal.synced == 2
+    assert not any(future.done() for future in later)
+    disk.go.release()
+    await asyncio.gather(*later)
+    assert (journal.synced, disk.syncs) == (12, 2)
+    assert [len(range(*place)) > 0 for place in groups(last_segment(tmp_path))] == [True] * 3
+    disk.go.release(10)
+    journal.close()
+    assert read(tmp_path) == COMMANDS[:12]
+
+
+async def test_durable_of_what_is_synced_is_done_at_once(tmp_path: Path) -> None:
+    with Journal(tmp_path, OURS) as journal:
+        journal.append(COMMANDS[:3])
+        journal.sync()
+        assert journal.durable(3).done()
+
+
+async def test_ack_written_answers_before_the_sync_and_goes_on_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, OURS, ack="written")
+    disk = Disk(monkeypatch)
+    for i in range(5):
+        journal.append(COMMANDS[i : i + 1])
+        await journal.durable(i + 1)
+    assert journal.synced == 0
+    disk.go.release(10)
+    journal.close()
+    assert read(tmp_path) == COMMANDS[:5]
+
+
+async def test_failed_sync_refuses_everybody_who_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, OURS)
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("matcher.segment_files.os.fdatasync", fail)
+        journal.append(COMMANDS[:3])
+        waiting = [journal.durable(1), journal.durable(3)]
+        for future in waiting:
+            with pytest.raises(JournalError, match="sync failed"):
+                await future
+    with pytest.raises(JournalError, match="sync failed"):
+        await journal.durable(3)
+    assert journal.synced == 0
+    journal.close()
+
+
+async def test_groups_of_a_crowd_are_few_and_lose_nothing(tmp_path: Path) -> None:
+    """Many tasks append at once, over small segments that end while others append."""
+    with Journal(tmp_path, OURS, 1 << 12) as journal:
+        sent: list[c.Command] = []
+
+        async def one(command: c.Command) -> None:
+            (sequence,) = journal.append([command])
+            sent.append(command)
+            await journal.durable(sequence)
+            assert journal.synced >= sequence
+
+        for start in range(0, len(COMMANDS), 100):
+            await asyncio.gather(*[one(command) for command in COMMANDS[start : start + 100]])
+        assert [command for _, command in journal.replay()] == sent
+        count = len(list(journal.groups()))
+    assert last_segment(tmp_path).name > "00000004.log"
+    assert count < len(COMMANDS) // 4
+    assert read(tmp_path) == sent
+
+
+# --- lines and pruning --------------------------------------------------------------------------
+
+
+def some_lines(rng: random.Random, commands: int) -> bytes:
+    """Lines of so many commands, each with up to two lines of annex."""
+    lines = b""
+    for _ in range(commands):
+        annex = rng.randrange(3)
+        lines += bytes([1, 0, 0, 0, annex]) + rng.randbytes(59) + rng.randbytes(64 * annex)
+    return lines
+
+
+def test_lines_come_back_as_they_were_and_from_any_command_on(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    written = [some_lines(rng, 10) for _ in range(20)]
+    with Journal(tmp_path, OURS, 1 << 13) as journal:
+        for lines in written[:10]:
+            assert len(journal.append_lines(lines, 10)) == 10
+            journal.sync()
+        for lines in written[10:]:
+            journal.write_lines([memoryview(lines)[:64], memoryview(lines)[64:]], 10)
+            journal.sync_written(journal.last)
+    with Journal(tmp_path, OURS) as journal:
+        assert journal.last == 200
+        found = b"".join(group.lines().tobytes() for group in journal.groups())
+        assert found == b"".join(written)
+        starts = [0]
+        while starts[-1] < len(found):
+            starts.append(starts[-1] + 64 * (1 + found[starts[-1] + 4]))
+        for after in (1, 9, 10, 11, 55, 199):
+            some = b"".join(group.lines(after).tobytes() for group in journal.groups(after))
+            assert some == found[starts[after] :]
+        assert list(journal.groups(200)) == []
+        with pytest.raises(JournalError, match="command 1 stands in lines"):
+            list(journal.replay())
+
+
+def test_pruned_journal_starts_later_and_says_what_is_gone(tmp_path: Path) -> None:
+    fill(tmp_path, [COMMANDS[i : i + 5] for i in range(0, 50, 5)], segment_bytes=1)
+    with Journal(tmp_path, OURS) as journal:
+        removed = journal.prune(27)
+        assert [path.name for path in removed] == [f"{n:08d}.log" for n in range(1, 7)]
+        assert [command for _, command in journal.replay(25)] == COMMANDS[25:50]
+        assert [sequence for sequence, _ in journal.replay(31)] == list(range(32, 51))
+        with pytest.raises(JournalError, match=r"found command 26, expected 1: .* pruned"):
+            list(journal.replay())
+        assert len(journal.prune(10**9)) == 4, "never the last"
+    with Journal(tmp_path, OURS) as journal:
+        assert journal.last == 50
+        journal.append(COMMANDS[50:51])
+        assert [command for _, command in journal.replay(45)] == COMMANDS[45:51]
+
+
+def test_segments_double_up_to_the_most(tmp_path: Path) -> None:
+    with Journal(tmp_path, OURS, 1 << 15, first_bytes=1 << 12) as journal:
+        for i in range(0, 400, 10):
+            journal.append(COMMANDS[i : i + 10])
+            journal.sync()
+    sizes = [path.stat().st_size for path in sorted(tmp_path.glob("*.log"))]
+    assert sizes[:4] == [1 << 12, 1 << 13, 1 << 14, 1 << 15]
+    assert set(sizes[3:]) == {1 << 15}
+    assert not list(tmp_path.glob("*.next"))
