@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,13 +21,12 @@ from matcher.gateway.chain_view import ChainView
 from matcher.gateway.context import Context
 from matcher.gateway.faults import Refused
 from matcher.gateway.markets import Markets
+from matcher.gateway.posts import as_refused, endpoint
 from matcher.gateway.status import Status
 from matcher.gateway.stream import MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES, Hub
 from matcher.gateway.trading import Trading
 from matcher.sequencer import Sequencer, Stopped
 from matcher.types import Windows
-
-log = structlog.get_logger(__name__)
 
 
 def make_app(
@@ -65,8 +63,9 @@ def make_app(
     """
     context = Context(sequencer, feed, domain, windows, chain, genesis)
     hub = Hub(feed, context.answers, max_queued_messages, max_queued_bytes)
+    trading = Trading(context)
     app = Starlette(
-        routes=_routes(context, hub),
+        routes=_routes(context, hub, trading),
         middleware=[
             Middleware(
                 CORSMiddleware,
@@ -79,31 +78,23 @@ def make_app(
         ],
         exception_handlers={
             Refused: _refused,
-            WireError: _malformed,
-            Stopped: _stopped,
+            WireError: _other,
+            Stopped: _other,
             HTTPException: _no_route,
         },
     )
     app.router.redirect_slashes = False  # a path has one spelling
+    app.state.posts = trading.posts
     return app
 
 
-def _routes(context: Context, hub: Hub) -> list[Route | WebSocketRoute]:
-    trading, markets, accounts = Trading(context), Markets(context), Accounts(context)
+def _routes(context: Context, hub: Hub, trading: Trading) -> list[Route | WebSocketRoute]:
+    markets, accounts = Markets(context), Accounts(context)
     batches, status = Batches(context), Status(context)
 
     async def stream(websocket: WebSocket) -> None:
         await hub.serve(websocket)
 
-    posts = {
-        "/v1/orders": trading.place,
-        "/v1/orders/batch": trading.place_batch,
-        "/v1/orders/cancel": trading.cancel,
-        "/v1/orders/cancel-all": trading.cancel_all,
-        "/v1/orders/amend": trading.amend,
-        "/v1/withdrawals": trading.withdraw,
-        "/v1/transfers": trading.transfer,
-    }
     gets = {
         "/v1/health": status.health,
         "/v1/status": status.status,
@@ -129,7 +120,7 @@ def _routes(context: Context, hub: Hub) -> list[Route | WebSocketRoute]:
         "/v1/batches/{batch}/words/{index}/proof": batches.word_proof,
     }
     return [
-        *(Route(path, handler, methods=["POST"]) for path, handler in posts.items()),
+        *(Route(path, endpoint(post), methods=["POST"]) for path, post in trading.posts.items()),
         *(Route(path, handler, methods=["GET"]) for path, handler in gets.items()),
         WebSocketRoute("/v1/ws", stream),
     ]
@@ -140,13 +131,8 @@ async def _refused(_: Request, error: Exception) -> Response:
     return error.response()
 
 
-async def _malformed(_: Request, error: Exception) -> Response:
-    assert isinstance(error, WireError)
-    return Refused.from_wire(error).response()
-
-
-async def _stopped(_: Request, error: Exception) -> Response:
-    return Refused(Reject.STOPPED, "exchange", str(error), "a node that runs").response()
+async def _other(request: Request, error: Exception) -> Response:
+    return as_refused(error, request.url.path).response()
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
@@ -185,10 +171,7 @@ class FaultAnswers:
         try:
             await self._app(scope, receive, note_start)
         except Exception as error:
-            log.exception("request failed", path=scope["path"])
+            refused = as_refused(error, scope["path"])
             if started or scope["type"] != "http":
                 raise
-            refused = Refused(
-                Reject.INTERNAL, "request", type(error).__name__, "an answer: this fault is ours"
-            )
             await refused.response()(scope, receive, send)

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from matcher import wire
+from matcher.gateway.direct import direct_protocol
 
 
 class _Server(uvicorn.Server):
@@ -45,7 +46,7 @@ class GatewayServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=direct_protocol(getattr(app.state, "posts", {})),
                 ws="websockets-sansio",
                 ws_max_size=wire.MAX_BODY,
                 ws_per_message_deflate=False,  # a message is encoded once for all its readers

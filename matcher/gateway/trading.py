@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from matcher import wire
 from matcher.commands import (
@@ -25,7 +23,7 @@ from matcher.feed import ObeyedCancelAll
 from matcher.gateway.answers import Json, hexed
 from matcher.gateway.context import Context
 from matcher.gateway.faults import Refused
-from matcher.gateway.requests import answer, read_body, read_json
+from matcher.gateway.posts import Posts
 from matcher.gateway.verify import Verification
 from matcher.order_bodies import order_request, order_requests
 from matcher.signatures import Verified, claim
@@ -44,9 +42,22 @@ class Trading:
     Parameters
     ----------
     context : Context
+
+    Attributes
+    ----------
+    posts : Posts
     """
 
     def __init__(self, context: Context):
+        self.posts: Posts = {
+            "/v1/orders": self.place,
+            "/v1/orders/batch": self.place_batch,
+            "/v1/orders/cancel": self.cancel,
+            "/v1/orders/cancel-all": self.cancel_all,
+            "/v1/orders/amend": self.amend,
+            "/v1/withdrawals": self.withdraw,
+            "/v1/transfers": self.transfer,
+        }
         self._context = context
         self._verification = Verification(context.domain)
         # Cancel-alls under way: a second copy waits for the first one's answer.
@@ -54,15 +65,15 @@ class Trading:
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def place(self, request: Request) -> Response:
+    async def place(self, body: bytes) -> Json:
         """``POST /v1/orders``."""
-        asked = order_request(await read_body(request))
+        asked = order_request(body)
         signed = await self._verification.order(asked.order, asked.signature)
-        return answer(await self._place(PlaceOrder(signed, asked.self_trade), "order"))
+        return await self._place(PlaceOrder(signed, asked.self_trade), "order")
 
-    async def place_batch(self, request: Request) -> Response:
+    async def place_batch(self, body: bytes) -> Json:
         """``POST /v1/orders/batch``: all are well-formed, or none is taken."""
-        asked = order_requests(await read_body(request))
+        asked = order_requests(body)
         claims = [
             claim(one.order, one.signature, f"orders[{place}].signature")
             for place, one in enumerate(asked)
@@ -78,7 +89,7 @@ class Trading:
                 for place, command in enumerate(commands)
             )
         )
-        return answer({"results": results})
+        return {"results": results}
 
     async def _place_one(self, command: PlaceOrder, prefix: str) -> Json:
         try:
@@ -114,23 +125,23 @@ class Trading:
             "status": "filled" if filled == order.quantity else "canceled",
         }
 
-    async def cancel(self, request: Request) -> Response:
+    async def cancel(self, body: bytes) -> Json:
         """``POST /v1/orders/cancel``."""
-        terms, signature = wire.signed(await read_json(request), "cancel", wire.cancel)
+        terms, signature = wire.signed(wire.decode(body), "cancel", wire.cancel)
         self._check_life(terms.expiry, "cancel.expiry")
         verified = await self._verification.signer_of(terms, signature)
         command = CancelOrder(terms.account, terms.id, verified.signer)
         await self._submit(command, "cancel", type(terms))
-        return answer({"order": self._order_state(terms.account, terms.id)})
+        return {"order": self._order_state(terms.account, terms.id)}
 
-    async def amend(self, request: Request) -> Response:
+    async def amend(self, body: bytes) -> Json:
         """``POST /v1/orders/amend``."""
-        terms, signature = wire.signed(await read_json(request), "amend", wire.amend)
+        terms, signature = wire.signed(wire.decode(body), "amend", wire.amend)
         self._check_life(terms.expiry, "amend.expiry")
         verified = await self._verification.signer_of(terms, signature)
         command = AmendDown(terms.account, terms.id, terms.quantity, verified.signer)
         await self._submit(command, "amend", type(terms))
-        return answer({"order": self._order_state(terms.account, terms.id)})
+        return {"order": self._order_state(terms.account, terms.id)}
 
     def _order_state(self, account: int, order_id: int) -> Json:
         state = self._context.feed.order(account, order_id)
@@ -152,13 +163,13 @@ class Trading:
 
     # --- cancel-all -------------------------------------------------------------------------------
 
-    async def cancel_all(self, request: Request) -> Response:
+    async def cancel_all(self, body: bytes) -> Json:
         """``POST /v1/orders/cancel-all``: obeyed once per digest.
 
         Obeyed twice, a copy that somebody kept would cancel orders placed after it. The digest is
         looked up in the feed, which has it from the journal, so that a restart forgets nothing.
         """
-        terms, signature = wire.signed(await read_json(request), "cancelAll", wire.cancel_all)
+        terms, signature = wire.signed(wire.decode(body), "cancelAll", wire.cancel_all)
         self._check_life(terms.expiry, "cancelAll.expiry")
         verified = await self._verification.signer_of(terms, signature)
         obeyed = self._context.feed.obeyed_cancel_all(verified.digest)
@@ -168,15 +179,13 @@ class Trading:
             duplicate = True
         if obeyed is None:
             obeyed = await self._cancel_all_once(verified)
-        return answer(
-            {
-                "canceled": [
-                    {"id": str(order_id), "remaining": str(remaining)}
-                    for order_id, remaining in obeyed.canceled
-                ],
-                "duplicate": duplicate,
-            }
-        )
+        return {
+            "canceled": [
+                {"id": str(order_id), "remaining": str(remaining)}
+                for order_id, remaining in obeyed.canceled
+            ],
+            "duplicate": duplicate,
+        }
 
     async def _cancel_all_once(self, verified: Verified[CancelAllTerms]) -> ObeyedCancelAll:
         terms = verified.message
@@ -205,21 +214,21 @@ class Trading:
 
     # --- money ------------------------------------------------------------------------------------
 
-    async def withdraw(self, request: Request) -> Response:
+    async def withdraw(self, body: bytes) -> Json:
         """``POST /v1/withdrawals``."""
-        terms, signature = wire.signed(await read_json(request), "withdrawal", wire.withdrawal)
+        terms, signature = wire.signed(wire.decode(body), "withdrawal", wire.withdrawal)
         verified = await self._verification.signer_of(terms, signature)
         command = WithdrawRequest(terms, verified.signature, verified.digest, verified.signer)
         events = await self._submit(command, "withdrawal", Withdrawal)
-        return answer(self._moved("withdrawal", terms, verified.digest, events, terms.account))
+        return self._moved("withdrawal", terms, verified.digest, events, terms.account)
 
-    async def transfer(self, request: Request) -> Response:
+    async def transfer(self, body: bytes) -> Json:
         """``POST /v1/transfers``."""
-        terms, signature = wire.signed(await read_json(request), "transfer", wire.transfer)
+        terms, signature = wire.signed(wire.decode(body), "transfer", wire.transfer)
         verified = await self._verification.signer_of(terms, signature)
         command = TransferRequest(terms, verified.signature, verified.digest, verified.signer)
         events = await self._submit(command, "transfer", Transfer)
-        return answer(self._moved("transfer", terms, verified.digest, events, terms.source))
+        return self._moved("transfer", terms, verified.digest, events, terms.source)
 
     def _moved(
         self,
