@@ -25,6 +25,10 @@ PYTEST := $(BIN)/python -m pytest
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# make bench QUICK=1 ONLY=matching,ring
+QUICK ?=
+ONLY ?=
+
 # ------------------------------------------------------------------------------------------- using
 
 .PHONY: setup
@@ -46,6 +50,10 @@ demo: setup ## Trade, settle and withdraw end to end (CHAIN=test|foundry|anvil, 
 .PHONY: gas
 gas: setup ## Measure all techniques and flows, write the report to .build/gas (ARGS="--only ...")
 	@$(BIN)/python -m scripts.gas_report $(ARGS)
+
+.PHONY: bench
+bench: environment ## Measure speed, write docs/reference/benchmarks.md (QUICK=1, ONLY=matching,ring)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 # ----------------------------------------------------------------------------------------- checking
 

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fills import CASH, EXPIRY, START, DictForest, credits_of, facts_of, fills_of, settle
+from benchmarks.result import Result
+from benchmarks.words import show
 from matcher import commands as c
 from matcher import events as e
 from matcher import words
@@ -129,6 +131,43 @@ def batch(batcher: Batcher, answers: Sequence[list[e.Event]]) -> float:
     return len(answers) / (time.process_time() - start)
 
 
+def measure(
+    quick: bool, accounts: int = 100_000, fills: int = 6000, rounds: int = 5, seed: int = 1
+) -> list[Result]:
+    """Fills per second of the ledger, its trees, and the batcher."""
+    if quick:
+        accounts, fills, rounds = min(accounts, 10_000), min(fills, 3000), min(rounds, 3)
+    random = np.random.default_rng(seed)
+    ops = fills_of(random, accounts, rounds * fills)
+    facts = facts_of(accounts)
+    ours = Row(facts, Forest(), accounts)
+    theirs = Row(facts, DictForest(), accounts)
+    batcher = batcher_of(accounts)
+    batched: list[float] = []
+    for start in range(0, len(ops), fills):
+        part = ops[start : start + fills]
+        ours.run(part)
+        theirs.run(part)
+        if ours.ledger.root != theirs.ledger.root:
+            raise SystemExit("the two forests give different roots")
+        batched.append(batch(batcher, told(part)))
+    detail: dict[str, float | int | str] = {"accounts": accounts, "fills": fills, "seed": seed}
+    nodes: dict[str, float | int | str] = {
+        "nodes of 40 bytes": len(ours.ledger),
+        "entries of the dict": len(theirs.ledger),
+    }
+    median, name = statistics.median, f"dicts and safe-pysha3 {version('safe-pysha3')}"
+    return [
+        Result("batching", case, median(fast), slow and median(slow), "fills/s",
+               name if slow else "", rounds, detail | more)
+        for case, fast, slow, more in (
+            ("ledger", ours.rates, theirs.rates, nodes),
+            ("trees", ours.trees, theirs.trees, {}),
+            ("batcher", batched, None, {}),
+        )
+    ]  # fmt: skip
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,36 +176,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    random = np.random.default_rng(asked.seed)
-    ops = fills_of(random, asked.accounts, asked.rounds * asked.fills)
-    facts = facts_of(asked.accounts)
-    ours = Row(facts, Forest(), asked.accounts)
-    theirs = Row(facts, DictForest(), asked.accounts)
-    batcher = batcher_of(asked.accounts)
-    batched: list[float] = []
-    for start in range(0, len(ops), asked.fills):
-        part = ops[start : start + asked.fills]
-        ours.run(part)
-        theirs.run(part)
-        if ours.ledger.root != theirs.ledger.root:
-            raise SystemExit("the two forests give different roots")
-        batched.append(batch(batcher, told(part)))
-
     names = ("numba", "numpy", "safe-pysha3")
     print(f"machine   {platform.machine()}, {os.cpu_count()} cores")
     print(f"versions  Python {platform.python_version()},", end=" ")
     print(", ".join(f"{name} {version(name)}" for name in names))
     print(f"run       seed {asked.seed}, {asked.accounts} accounts of about {CASH} atoms,", end=" ")
     print(f"{asked.rounds} rounds of {asked.fills} fills; medians, fills per second")
-    print(f"{'':12}{'forest':>12}{'dict':>12}{'ratio':>9}")
-    for name, fast, slow in (
-        ("ledger", ours.rates, theirs.rates),
-        ("trees", ours.trees, theirs.trees),
-    ):
-        a, b = statistics.median(fast), statistics.median(slow)
-        print(f"{name:12}{a:12,.0f}{b:12,.0f}{a / b:9.1f}")
-    print(f"{'batcher':12}{statistics.median(batched):12,.0f}")
-    print(f"{len(ours.ledger):,} nodes of 40 bytes; {len(theirs.ledger):,} entries of the dict")
+    show(measure(False, asked.accounts, asked.fills, asked.rounds, asked.seed))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ import numba
 import numpy as np
 import sortedcontainers
 
+from benchmarks.result import Result
+from benchmarks.words import show
 from matcher.book import Book, OpenOrder
 from matcher.kernel.exchange import Limits, Matching, Records, commands_of
 from matcher.kernel.layout import CommandKind, EventKind
@@ -85,12 +87,12 @@ def interleaved(a: Records, b: Records) -> Records:
     return both
 
 
-def worlds(count: int, seed: int) -> list[World]:
+def worlds(count: int, seed: int, resting: int = 1_000_000) -> list[World]:
     """The three."""
     rng = np.random.default_rng(seed)
     small = busy(rng, count, 1000, 1, 200)
     many = busy(rng, count, 1000, 1000, 100_000)
-    resting, accounts = 1_000_000, 4000
+    accounts = 4000
     setup = priced(orders(rng, 0, resting, accounts, 1), rng.integers(1, 3000, resting))
     fresh = orders(rng, resting, count // 2, accounts, 1)
     fresh = priced(
@@ -102,7 +104,7 @@ def worlds(count: int, seed: int) -> list[World]:
     return [
         World("one small book", 2, 1002, 12, commands_of(0), small, 100_000),
         World("1,000 books", 1001, 1002, 10, commands_of(0), many, 100_000),
-        World("a million resting orders", 2, 4002, 13, setup, deep, 20_000),
+        World(f"{resting:,} resting orders", 2, 4002, 13, setup, deep, 20_000),
     ]
 
 
@@ -206,6 +208,36 @@ def run_plain(setup: Calls, calls: Calls, fills: list[tuple[int, int]]) -> float
     return len(calls) / spent
 
 
+def measure(quick: bool, commands: int = 1_000_000, rounds: int = 5, seed: int = 1) -> list[Result]:
+    """Commands per second in each world."""
+    if quick:
+        commands, rounds = min(commands, 200_000), min(rounds, 3)
+    resting = 100_000 if quick else 1_000_000
+    name = f"a book on sortedcontainers {sortedcontainers.__version__}"
+    results = []
+    for world in worlds(commands, seed, resting):
+        run_kernel(world, [])  # compiles, and touches memory
+        setup, calls = told(world.setup), told(world.stream[: world.plain // 4096 * 4096])
+        ours, theirs = [], []
+        fills: list[tuple[int, int]] = []
+        for _ in range(rounds):
+            ours.append(run_kernel(world, fills))
+            theirs.append(run_plain(setup, calls, fills))
+        if len(set(fills)) != 1:
+            raise SystemExit(f"{world.name}: the engines differ: {fills}")
+        detail: dict[str, float | int | str] = {
+            "commands": len(world.stream),
+            "the other's": len(calls),
+            "rest at first": len(world.setup),
+            "seed": seed,
+        }
+        fast, slow = statistics.median(ours), statistics.median(theirs)
+        results.append(
+            Result("matching", world.name, fast, slow, "commands/s", name, rounds, detail)
+        )
+    return results
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -218,19 +250,7 @@ def main() -> None:
     print(f"numpy {np.__version__},", end=" ")
     print(f"sortedcontainers {sortedcontainers.__version__}")
     print(f"run       seed {asked.seed}, n {asked.commands}, median of {asked.rounds} rounds")
-    print(f"{'world':28}{'kernel, M/s':>14}{'plain, M/s':>14}{'ratio':>9}")
-    for world in worlds(asked.commands, asked.seed):
-        run_kernel(world, [])  # compiles, and touches memory
-        setup, calls = told(world.setup), told(world.stream[: world.plain // 4096 * 4096])
-        ours, theirs = [], []
-        fills: list[tuple[int, int]] = []
-        for _ in range(asked.rounds):
-            ours.append(run_kernel(world, fills))
-            theirs.append(run_plain(setup, calls, fills))
-        if len(set(fills)) != 1:
-            raise SystemExit(f"{world.name}: the engines differ: {fills}")
-        fast, slow = statistics.median(ours) / 1e6, statistics.median(theirs) / 1e6
-        print(f"{world.name:28}{fast:14.2f}{slow:14.3f}{fast / slow:9.0f}")
+    show(measure(False, asked.commands, asked.rounds, asked.seed))
 
 
 if __name__ == "__main__":

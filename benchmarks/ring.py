@@ -1,15 +1,17 @@
-"""Records between two processes: shared memory beside the standard library's pipe and queue.
+"""Records between two processes: shared memory beside ZeroMQ, and the standard pipe and queue.
 
     python -m benchmarks.ring [--records 2000000] [--trips 100000] [--rounds 5]
 
 Records are 64 bytes. *Throughput*: one process sends, the other receives, adds up a field of each
 record, and must come to the right sum. *Round trip*: a record goes there and comes back, and the
 time is taken around each trip. `kernel` is compiled code that calls the ring's kernels, as a
-pipeline's stages do; `Python` is `matcher.rings` as anybody may use it. Each process has a core of
-its own where there are two; rounds are interleaved, figures are medians over rounds.
+pipeline's stages do; `Python` is `matcher.rings` as anybody may use it. *Table*: rows of 120 bytes,
+within one process, so that nothing else is in the time. Each process has a core of its own where
+there are two; rounds are interleaved, figures are medians over rounds.
 """
 
 import argparse
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -17,14 +19,16 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import numba
 import numpy as np
+import zmq
 
+from benchmarks.result import Result
+from benchmarks.words import show
 from matcher.kernel import ring as kernel
 from matcher.kernel import seqlock
 from matcher.kernel.atomics import load, pause, store
@@ -204,6 +208,41 @@ def by_queue(lines: Lines, mine: bool, count: int) -> None:
         check(sum(int.from_bytes(lines.queues[0].get()[:8], "little") for _ in range(count)), count)
 
 
+@contextlib.contextmanager
+def socket_of(lines: Lines, mine: bool, kinds: tuple[int, int]) -> Iterator[Any]:
+    """One end of a ZeroMQ line through a Unix socket."""
+    with zmq.Context() as context, context.socket(kinds[0] if mine else kinds[1]) as socket:
+        address = f"ipc://{lines.place.parent}/line"
+        if mine:
+            socket.bind(address)
+        else:
+            socket.connect(address)
+        yield socket
+
+
+def by_zmq(lines: Lines, mine: bool, count: int) -> None:
+    """Raw bytes through ZeroMQ."""
+    with socket_of(lines, mine, (zmq.PUSH, zmq.PULL)) as socket:
+        if mine:
+            payload = bytes(RECORD.itemsize - 8)
+            for number in range(count):
+                socket.send(number.to_bytes(8, "little") + payload)
+        else:
+            check(sum(int.from_bytes(socket.recv()[:8], "little") for _ in range(count)), count)
+
+
+def trip_zmq(lines: Lines, mine: bool, times: Any) -> None:
+    """Raw bytes through ZeroMQ, and back."""
+    record = bytes(RECORD.itemsize)
+    with socket_of(lines, mine, (zmq.PAIR, zmq.PAIR)) as socket:
+
+        def there_and_back() -> None:
+            socket.send(record)
+            socket.recv()
+
+        clocked(there_and_back if mine else lambda: socket.send(socket.recv()), times)
+
+
 def trip_kernel(lines: Lines, mine: bool, times: Any) -> None:
     """Compiled code at both ends."""
     producer, consumer = rings(lines, mine)
@@ -325,48 +364,75 @@ def together(work: Callable[[Lines, bool, Any], None], amount: Any, other: Any) 
     return taken
 
 
-def throughput(records: int, rounds: int) -> None:
-    """Print records per second."""
-    slow = max(256, records // 50 // 256 * 256)
+# In each row ours and what it is compared with; where there is nothing, None.
+THROUGHPUT = (
+    ("ring, kernel, 64 at a time", "Pipe, 256 at a time"),
+    ("ring, kernel, one at a time", "ZeroMQ, one at a time"),
+    ("ring, Python, 256 at a time", "Queue, one at a time"),
+)
+TRIPS = (("ring, kernel", "ZeroMQ"), ("ring, kernel", "Pipe"), ("ring, Python", "Queue"))
+MARKS = (50, 90, 99, 99.9)
+
+
+def throughput(records: int, rounds: int) -> list[Result]:
+    """Records per second."""
+    slow = max(256, records // 20 // 256 * 256)
     ways: dict[str, tuple[Callable[[Lines, bool, int], None], int]] = {
         "ring, kernel, one at a time": (by_kernel(1), records),
         "ring, kernel, 64 at a time": (by_kernel(64), records),
         "ring, Python, 256 at a time": (by_ring(256), records),
         "Pipe, 256 at a time": (by_pipe(256), records),
-        "Pipe, one at a time": (by_pipe(1), slow),
+        "ZeroMQ, one at a time": (by_zmq, slow),
         "Queue, one at a time": (by_queue, slow),
     }
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, (work, count) in ways.items():
             speeds[name].append(count / together(work, count, count))
-    click.echo(f"{'throughput':<32}{'records/s':>16}{'best':>16}{'n':>12}")
-    for name, (_, count) in ways.items():
-        median, best = statistics.median(speeds[name]), max(speeds[name])
-        click.echo(f"{name:<32}{median:>16,.0f}{best:>16,.0f}{count:>12,}")
+    medians = {name: statistics.median(found) for name, found in speeds.items()}
+    return [
+        Result(
+            "throughput", ours, medians[ours], medians[other], "records/s", named(other), rounds,
+            {"records": ways[ours][1], "best": round(max(speeds[ours]))},
+        )
+        for ours, other in THROUGHPUT
+    ]  # fmt: skip
 
 
-def round_trips(trips: int, rounds: int) -> None:
-    """Print percentiles of a trip."""
+def named(way: str) -> str:
+    """With its version, if it has one of its own."""
+    return way.replace("ZeroMQ", f"pyzmq {zmq.__version__}")
+
+
+def round_trips(trips: int, rounds: int) -> list[Result]:
+    """Percentiles of a trip."""
     slow = max(100, trips // 20)
-    ways = {
+    ways: dict[str, tuple[Callable[[Lines, bool, Any], None], int]] = {
         "ring, kernel": (trip_kernel, trips),
         "ring, Python": (trip_ring, trips),
         "Pipe": (trip_pipe, slow),
+        "ZeroMQ": (trip_zmq, slow),
         "Queue": (trip_queue, slow),
     }
-    marks = (50, 90, 99, 99.9)
     found: dict[str, list[Any]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, (work, count) in ways.items():
             times = np.zeros(count, np.int64)
             together(work, times, np.zeros(count, np.int64))
-            found[name].append(np.percentile(times[count // 10 :], marks))
-    heads = "".join(f"{f'p{mark} us':>12}" for mark in marks)
-    click.echo(f"\n{'round trip':<32}{heads}{'n':>12}")
-    for name, (_, count) in ways.items():
-        medians = np.median(found[name], axis=0) / 1_000
-        click.echo(f"{name:<32}{''.join(f'{m:>12.2f}' for m in medians)}{count:>12,}")
+            found[name].append(np.percentile(times[count // 10 :], MARKS))
+    medians = {name: np.median(rows, axis=0) / 1_000 for name, rows in found.items()}
+    results = []
+    for ours, other in TRIPS:
+        detail: dict[str, float | int | str] = {}
+        for who, way in (("", ours), ("other ", other)):
+            detail |= {f"{who}p{m} us": float(v) for m, v in zip(MARKS, medians[way], strict=True)}
+        results.append(
+            Result(
+                "round trip", f"{ours}, beside {other}", medians[ours][0], medians[other][0], "us",
+                named(other), rounds, {"trips": ways[ours][1], **detail},
+            )
+        )  # fmt: skip
+    return results
 
 
 @numba.njit(nogil=True)
@@ -378,8 +444,8 @@ def read_often(row, target, words, count):
     return whole
 
 
-def tables(count: int, rounds: int) -> None:
-    """Rows of 120 bytes, within one process, so that nothing else is in the time."""
+def tables(count: int, rounds: int) -> list[Result]:
+    """Rows of 120 bytes."""
     record = np.dtype([("words", "<i8", (15,))])
     with tempfile.TemporaryDirectory(dir=default_place().parent) as directory:
         place = Path(directory) / "segments"
@@ -405,34 +471,42 @@ def tables(count: int, rounds: int) -> None:
                 began = time.perf_counter_ns()
                 work()
                 taken[name].append((time.perf_counter_ns() - began) / times)
-        click.echo(f"\n{'table':<32}{'ns':>12}")
-        for name in ways:
-            click.echo(f"{name:<32}{statistics.median(taken[name]):>12,.1f}")
         writer.close()
+    return [
+        Result("table", name, statistics.median(taken[name]), None, "ns", "", rounds, {"rows": n})
+        for name, (_, n) in ways.items()
+    ]
+
+
+def measure(
+    quick: bool, records: int = 2_000_000, trips: int = 100_000, rounds: int = 5
+) -> list[Result]:
+    """All of it."""
+    if quick:
+        records, trips, rounds = min(records, 400_000), min(trips, 20_000), min(rounds, 3)
+    records = max(256, records // 256 * 256)
+    # Compiled before any clock: with the arguments' types, and nothing to do.
+    nothing = (0, 0, 0, 0, 0)
+    bounce(nothing, nothing, 0, 0, 0, True, np.zeros(0, np.int64), 0)
+    return [*throughput(records, rounds), *round_trips(trips, rounds), *tables(10 * trips, rounds)]
 
 
 def main() -> None:
-    """Run all."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description="Rings and tables in shared memory.")
     parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--trips", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    options.records = max(256, options.records // 256 * 256)
-    click.echo(
+    print(
         f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()},"
         f" Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
     )
-    load_now = os.getloadavg()[0]
-    click.echo(
-        f"{options.rounds} interleaved rounds, medians; no random input; load {load_now:.1f}\n"
+    print(
+        f"{options.rounds} interleaved rounds, medians; no random input;"
+        f" load {os.getloadavg()[0]:.1f}\n"
     )
-    # Compiled before any clock: with the arguments' types, and nothing to do.
-    nothing = (0, 0, 0, 0, 0)
-    bounce(nothing, nothing, 0, 0, 0, True, np.zeros(0, np.int64), 0)
-    throughput(options.records, options.rounds)
-    round_trips(options.trips, options.rounds)
-    tables(1_000_000, options.rounds)
+    show(measure(False, options.records, options.trips, options.rounds))
 
 
 if __name__ == "__main__":

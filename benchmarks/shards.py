@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.result import Result
+from benchmarks.words import show
 from matcher import commands as c
 from matcher.engine import Engine
 from matcher.errors import Reject
@@ -301,10 +302,7 @@ def main() -> None:
     print(f"machine   {platform.machine()}, {os.cpu_count()} cores")
     print(f"versions  Python {platform.python_version()}, numpy {np.__version__}")
     print(f"run       seed {asked.seed}, {asked.orders} orders, median of {asked.rounds} rounds")
-    for result in measure(False, asked.orders, asked.rounds, asked.seed):
-        other = "" if result.other is None else f"{result.other:14,.0f} {result.other_name}"
-        print(f"{result.case:44}{result.quoin:12,.1f} {result.unit}{other}")
-        print("    " + ", ".join(f"{name} {value}" for name, value in result.detail.items()))
+    show(measure(False, asked.orders, asked.rounds, asked.seed))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,13 @@ from typing import Any
 import numpy as np
 from sha3 import keccak_256
 
+from benchmarks.result import Result
+from benchmarks.words import show
 from matcher.forest import Forest, WholeTree
 from matcher.kernel import keccak
 from matcher.merkle import ZERO, levels_of
 
+PLAIN = f"safe-pysha3 {version('safe-pysha3')} in a loop"
 PLAIN_DEPTH = 14
 MESSAGE = 96  # bytes: an account leaf of three words, roughly
 CHANGED = 60  # leaves that a chunk changes
@@ -43,7 +46,7 @@ def hash_each(data: bytes, size: int) -> bytes:
     return digest
 
 
-def hashes(rounds: int, random: np.random.Generator, size: int, count: int) -> None:
+def hashes(rounds: int, random: np.random.Generator, size: int, count: int) -> Result:
     """Messages of one size, all in a batch."""
     data = random.bytes(size * count)
     array = np.frombuffer(data, np.uint8).copy()
@@ -55,10 +58,10 @@ def hashes(rounds: int, random: np.random.Generator, size: int, count: int) -> N
         lanes.append(timed(lambda: keccak.hash_messages(array, starts, lengths, nodes, 0)))
         loops.append(timed(lambda: hash_each(data, size)))
     same(nodes[-4:].tobytes(), hash_each(data, size))
-    row(f"hash {size} bytes", count, lanes, count, loops, "M/s", 1e-6)
+    return row("keccak", f"messages of {size} bytes", count, lanes, loops, "hashes/s")
 
 
-def pairs(rounds: int, random: np.random.Generator, count: int) -> None:
+def pairs(rounds: int, random: np.random.Generator, count: int) -> Result:
     """Nodes above neighboring pairs."""
     data = random.bytes(64 * count)
     nodes = np.empty(12 * count, np.int64)
@@ -68,10 +71,10 @@ def pairs(rounds: int, random: np.random.Generator, count: int) -> None:
         lanes.append(timed(lambda: keccak.hash_level(nodes, 0, 2 * count, count)))
         loops.append(timed(lambda: hash_each(data, 64)))
     same(nodes[-4:].tobytes(), hash_each(data, 64))
-    row("hash pairs of nodes", count, lanes, count, loops, "M/s", 1e-6)
+    return row("keccak", "pairs of nodes", count, lanes, loops, "hashes/s")
 
 
-def whole(rounds: int, random: np.random.Generator, depth: int) -> None:
+def whole(rounds: int, random: np.random.Generator, depth: int) -> Result:
     """A root over ``2**depth`` leaves, from bytes to bytes."""
     small = random.bytes(32 << PLAIN_DEPTH)
     split = [small[i : i + 32] for i in range(0, len(small), 32)]
@@ -81,13 +84,14 @@ def whole(rounds: int, random: np.random.Generator, depth: int) -> None:
     for _ in range(rounds):
         lanes.append(timed(lambda: WholeTree(large, depth)))
         loops.append(timed(lambda: levels_of(split)))
-    fast = statistics.median(lanes)
-    slow = statistics.median(loops) * ((1 << depth) - 1) / ((1 << PLAIN_DEPTH) - 1)
+    scale = ((1 << depth) - 1) / ((1 << PLAIN_DEPTH) - 1)
+    fast, slow = statistics.median(lanes), statistics.median(loops) * scale
     name = f"root over 2^{depth} leaves"
-    print(f"{name:34}{1e3 * fast:11.1f} ms{1e3 * slow:12.0f} ms{slow / fast:9.1f}")
+    detail: dict[str, float | int | str] = {"the other's leaves": 1 << PLAIN_DEPTH}
+    return Result("Merkle", name, 1e3 * fast, 1e3 * slow, "ms", PLAIN, rounds, detail)
 
 
-def changes(rounds: int, random: np.random.Generator, leaves: int) -> None:
+def changes(rounds: int, random: np.random.Generator, leaves: int) -> Result:
     """A root after some leaves of a tree of depth 24 changed; hashes per second."""
     from benchmarks.fills import DictForest
 
@@ -109,7 +113,7 @@ def changes(rounds: int, random: np.random.Generator, leaves: int) -> None:
 
             times[place].append(timed(run))
         same(*roots)
-    row(f"change {CHANGED} of {leaves} leaves", 200, times[0], 200, times[1], "/s", 1.0)
+    return row("Merkle", f"change {CHANGED} of {leaves:,} leaves", 200, *times, "roots/s")
 
 
 def same(ours: bytes, theirs: bytes) -> None:
@@ -119,11 +123,24 @@ def same(ours: bytes, theirs: bytes) -> None:
 
 
 def row(
-    name: str, ours: int, fast: list[float], theirs: int, slow: list[float], unit: str, scale: float
-) -> None:
-    """Print a line of the table: what was done per second."""
-    a, b = ours / statistics.median(fast) * scale, theirs / statistics.median(slow) * scale
-    print(f"{name:34}{a:10.2f} {unit:3}{b:11.3f} {unit:3}{a / b:9.1f}")
+    benchmark: str, case: str, count: int, fast: list[float], slow: list[float], unit: str
+) -> Result:
+    """What was done per second."""
+    ours, theirs = (count / statistics.median(times) for times in (fast, slow))
+    return Result(benchmark, case, ours, theirs, unit, PLAIN, len(fast), {"at a time": count})
+
+
+def measure(quick: bool, depth: int = 20, rounds: int = 5, seed: int = 1) -> list[Result]:
+    """All of it."""
+    if quick:
+        depth, rounds = min(depth, 16), min(rounds, 3)
+    random = np.random.default_rng(seed)
+    return [
+        pairs(rounds, random, 1 << 16),
+        *(hashes(rounds, random, size, 1 << 16) for size in (MESSAGE, 320)),
+        whole(rounds, random, depth),
+        changes(rounds, random, 10_000 if quick else 100_000),
+    ]
 
 
 def main() -> None:
@@ -138,13 +155,7 @@ def main() -> None:
     print(f"versions  Python {platform.python_version()},", end=" ")
     print(", ".join(f"{name} {version(name)}" for name in names))
     print(f"run       seed {asked.seed}, medians of {asked.rounds} rounds, processor time")
-    print(f"{'':34}{'eight lanes':>14}{'pysha3':>15}{'ratio':>9}")
-    random = np.random.default_rng(asked.seed)
-    pairs(asked.rounds, random, 1 << 16)
-    for size in (MESSAGE, 320):
-        hashes(asked.rounds, random, size, 1 << 16)
-    whole(asked.rounds, random, asked.depth)
-    changes(asked.rounds, random, 100_000)
+    show(measure(False, asked.depth, asked.rounds, asked.seed))
 
 
 if __name__ == "__main__":

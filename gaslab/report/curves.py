@@ -48,10 +48,16 @@ class Crossing:
     end: int
 
 
-def curves(lines: Sequence[Line], crossings: Sequence[Crossing], label: str, unit: str) -> Markup:
-    """A picture of all lines; the first is the baseline."""
+def curves(
+    lines: Sequence[Line],
+    crossings: Sequence[Crossing],
+    label: str,
+    unit: str,
+    measure: str = "gas",
+) -> Markup:
+    """A picture of all lines; the first is the baseline. `measure` is what lies upward."""
     lines = [line for line in lines if line.points]
-    frame = _Frame(lines)
+    frame = _Frame(lines, measure)
     parts = frame.grid(unit)
     for start, end in sorted({(crossing.start, crossing.end) for crossing in crossings}):
         parts.append(_between(frame, start, end))
@@ -67,7 +73,8 @@ def curves(lines: Sequence[Line], crossings: Sequence[Crossing], label: str, uni
 
 
 class _Frame:
-    def __init__(self, lines: Sequence[Line]):
+    def __init__(self, lines: Sequence[Line], measure: str):
+        self.measure = measure
         self.sizes = sorted({n for line in lines for n, _ in line.points})
         gas = [found for line in lines for _, found in line.points]
         self.low, self.high = min(gas) / 1.25, max(gas) * 1.25
@@ -132,7 +139,7 @@ class _Frame:
                 text_anchor="middle",
             )
         )
-        parts.append(element("text", "gas", x=0, y=11, class_="tick"))
+        parts.append(element("text", self.measure, x=0, y=11, class_="tick"))
         return parts
 
     def _rungs(self) -> list[int]:
@@ -161,7 +168,7 @@ def _line(frame: _Frame, line: Line) -> list[Markup]:
         for one, two in zip(line.points, line.points[1:], strict=False)
     ]
     for n, gas in line.points:
-        told = f"{line.name}, N = {grouped(n)}: {grouped(gas)} gas"
+        told = f"{line.name}, N = {grouped(n)}: {grouped(gas)} {frame.measure}"
         parts.append(
             element(
                 "use",
