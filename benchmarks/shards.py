@@ -30,8 +30,9 @@ from matcher import commands as c
 from matcher.engine import Engine
 from matcher.errors import Reject
 from matcher.events import Event, OrderRested, Rejected
-from matcher.shard import Lend, Shard, SlotMoved
-from matcher.shards import Shards
+from matcher.shards.local import Shards
+from matcher.shards.shard import Shard
+from matcher.shards.tape import Lend, SlotMoved
 from matcher.types import SLOTS, Order, OrderFlag, SelfTrade, SignedOrder, Windows, Withdrawal
 
 WINDOWS = Windows(challenge=600, answer=60, freeze=900, notice=120, lag=300)

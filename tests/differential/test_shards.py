@@ -14,15 +14,16 @@ from matcher.engine import Engine
 from matcher.errors import ChainError, Reject
 from matcher.events import CancelReason, Event, OrderCanceled, Rejected
 from matcher.reference.exchange import Exchange
-from matcher.shard import Lend, Shard, SlotMoved
-from matcher.shards import Shards
+from matcher.shards.local import Shards
+from matcher.shards.shard import Shard
+from matcher.shards.tape import Lend, SlotMoved
 from tests.support.streams import random_stream, streams
 from tests.support.street import WINDOWS
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 SEEDS = range(100) if FUZZ else (5, 10)
 LENGTH = 10_000 if FUZZ else 2_000
-EVERY = 50  # commands between comparisons of the whole state
+EVERY = 100  # commands between comparisons of the whole state
 MARKETS = 5
 
 # What the streams must reach; see test_engine.

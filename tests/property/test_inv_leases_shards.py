@@ -9,12 +9,12 @@ from matcher import commands as c
 from matcher.errors import ChainError
 from matcher.events import Event, Rejected
 from matcher.reference.exchange import Exchange
-from matcher.shards import Shards
+from matcher.shards.local import Shards
 from matcher.types import FIRST_USER_ACCOUNT, MAX_POSITIONS
 from tests.support.streams import streams
 from tests.support.street import WINDOWS
 
-some = settings(max_examples=15, deadline=None)
+some = settings(max_examples=8, deadline=None)
 counts = st.sampled_from((2, 3, 5))
 wide = streams(max_actions=80, markets=5)
 

@@ -1,6 +1,14 @@
-"""The state text of several shards as of one engine (docs/reference/matching.md, state text)."""
+"""What several shards say, as one engine would say it: the state text, and the events of a batch's
+beginning (docs/reference/matching.md).
+"""
 
 from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from matcher import events as e
+from matcher import words
+from matcher.events import Event
 
 Row = list[str]
 
@@ -65,3 +73,41 @@ def _account(parts: Sequence[Row]) -> Row:
     for place, combine in ((4, max), (5, max), (6, sum), (7, sum), (8, sum), (9, max)):
         whole[place] = str(combine(int(part[place]) for part in parts))
     return whole
+
+
+# --- events ---
+
+
+def served(done: list[Event]) -> list[Event]:
+    """Credits and releases by account, the credit first; all shards' parts of a release as one."""
+    credits_ = {event.account: event for event in done if isinstance(event, e.Credited)}
+    released: dict[int, e.Released] = {}
+    for event in done:
+        if isinstance(event, e.Released):
+            before = released.get(event.account)
+            amount = event.amount + (before.amount if before else 0)
+            released[event.account] = msgspec.structs.replace(event, amount=amount)
+    return [
+        told[account]
+        for account in sorted(credits_.keys() | released.keys())
+        for told in (credits_, released)
+        if account in told
+    ]
+
+
+def with_ops(events: list[Event]) -> list[Event]:
+    """Each event followed by its op."""
+    return [each for event in events for each in (event, e.Op(words.pack(op_of(event))))]
+
+
+def op_of(event: Event) -> words.Op:
+    """The op that a settlement, credit or release is."""
+    match event:
+        case e.SettledPosition(account=account, market=market, expiry=expiry):
+            return words.Settle(account, market, expiry)
+        case e.Credited(account=account, amount=amount):
+            return words.Credit(account, amount)
+        case e.Released(account=account, amount=amount, served=asks):
+            return words.Release(account, amount, asks)
+        case _:
+            raise TypeError(f"no op of a batch's beginning: {event!r}")

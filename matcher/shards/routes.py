@@ -1,5 +1,4 @@
-"""The exchange over several shards, each with the books of some markets: `Shards` answers what one
-engine would (docs/reference/sharding.md).
+"""Which shard is told what, and what their answers are together (docs/reference/sharding.md).
 
 Each account's cash, and its places for positions, are leased to the shards. A shard judges an order
 by its own part; only when that is short do others lend, and it judges again. Nothing else of an
@@ -7,20 +6,40 @@ order crosses shards.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from matcher import commands as c
 from matcher import events as e
-from matcher import words
 from matcher.eip712 import keccak
 from matcher.errors import InvariantBroken, Reject
 from matcher.events import Event, Rejected
-from matcher.shard import Lend, Shard, SlotMoved, slot_of
-from matcher.shard_text import union_text
-from matcher.types import FIRST_USER_ACCOUNT, MAX_POSITIONS, Transfer, Windows
+from matcher.shards.tape import Lend, SlotMoved, slot_of
+from matcher.shards.union import served, union_text, with_ops
+from matcher.types import MAX_POSITIONS, Order, Transfer
+from matcher.views import Views
+
+Depth = list[tuple[int, int, int]]  # (tick, lots, orders), best first
+
+
+class Door(Protocol):
+    """A shard as it is told and asked; see `matcher.shards.shard.Shard`."""
+
+    @property
+    def lacking(self) -> int: ...
+    @property
+    def batch_ops(self) -> int: ...
+    @property
+    def wants_batch(self) -> bool: ...
+    def take(self, told: c.Command | Lend | SlotMoved) -> list[Event]: ...
+    def free(self, account: int) -> int: ...
+    def spare(self, account: int) -> int: ...
+    def memory(self, account: int, slot: int) -> SlotMoved: ...
+    def book(self, instrument: int, depth: int) -> tuple[Depth, Depth]: ...
+    def state_text(self) -> str: ...
+    def check(self) -> None: ...
 
 
 class Standing(NamedTuple):
@@ -32,19 +51,17 @@ class Standing(NamedTuple):
     shard: int
 
 
-class Shards:
-    """Several engines that answer as one.
+class Routes:
+    """Several shards that answer as one engine would.
 
     Parameters
     ----------
-    count : int
-    windows : Windows
+    shards : sequence of Door
+        Where they are told and asked.
+    facts : Views
+        Who knows all that every shard is told.
     table : mapping, optional
-        Market to shard, of those that `market % count` should not decide.
-    record : callable, optional
-        Told of each shard and entry of its tape, before the shard is.
-    make : callable
-        Windows to a shard.
+        Market to shard, of those that `market % shards` should not decide.
 
     Attributes
     ----------
@@ -55,21 +72,20 @@ class Shards:
 
     def __init__(
         self,
-        count: int,
-        windows: Windows,
+        shards: Sequence[Door],
+        facts: Views,
         table: Mapping[int, int] | None = None,
-        record: Callable[[int, c.Command | Lend | SlotMoved], None] | None = None,
-        make: Callable[[Windows], Shard] = Shard,
     ):
+        count = len(shards)
         if not 1 <= count <= MAX_POSITIONS:
             raise ValueError(f"count: found {count}, allowed 1 to {MAX_POSITIONS} shards")
         wrong = {market: shard for market, shard in (table or {}).items() if not 0 <= shard < count}
         if wrong:
             raise ValueError(f"table: found {wrong}, allowed shards 0 to {count - 1}")
-        self.shards: Final = [make(windows) for _ in range(count)]
+        self._shards = shards
+        self._facts = facts
         self.moves: Counter[str] = Counter()
         self._table = dict(table or {})
-        self._record = record
         self._next_seq = 1
         self._ops = 0  # since the batch was opened
         self._standing: dict[tuple[int, int], Standing] = {}  # (account, slot)
@@ -93,43 +109,41 @@ class Shards:
     def apply(self, command: c.Command) -> list[Event]:
         """Apply one command; see `Engine.apply`."""
         events = self._handlers.get(type(command), self._everywhere)(command)
+        self._done(command, events)
+        return events
+
+    def _done(self, command: c.Command, events: list[Event]) -> None:
+        """Take note of what a command did."""
         self._ops += sum(isinstance(event, e.Op) for event in events)
         if isinstance(command, c.CloseBatch):
             self._ops = 0
-        self._note(events)
-        return events
-
-    # --- routes -----------------------------------------------------------------------------------
-
-    def shard_of(self, market: int) -> int:
-        """The shard that holds the books of a market."""
-        return self._table.get(market, market % len(self.shards))
-
-    def _home(self, account: int) -> int:
-        """The shard into which an account's deposits come."""
-        return account % len(self.shards)
-
-    def _shard_of_symbol(self, symbol: str) -> int | None:
-        listings = self.shards[0].listings
-        index = listings.by_symbol.get(symbol)
-        return None if index is None else self.shard_of(listings.lines[index].info.market)
-
-    def _tell(self, shard: int, told: c.Command | Lend | SlotMoved) -> list[Event]:
-        if self._record is not None:
-            self._record(shard, told)
-        return self.shards[shard].take(told)
-
-    def _tell_all(self, command: c.Command) -> list[list[Event]]:
-        """What each shard answers. A fact that the chain cannot tell is refused by the first."""
-        return [self._tell(shard, command) for shard in range(len(self.shards))]
-
-    def _note(self, events: list[Event]) -> None:
-        """Forget the orders that no longer stand."""
         for event in events:
             if isinstance(event, e.OrderCanceled):
                 self._forget(event.account, event.id)
             elif isinstance(event, e.Trade) and not event.maker_remaining:
                 self._forget(event.maker, event.maker_id)
+
+    # --- routes -----------------------------------------------------------------------------------
+
+    def shard_of(self, market: int) -> int:
+        """The shard that holds the books of a market."""
+        return self._table.get(market, market % len(self._shards))
+
+    def _home(self, account: int) -> int:
+        """The shard into which an account's deposits come."""
+        return account % len(self._shards)
+
+    def _shard_of_symbol(self, symbol: str) -> int | None:
+        listings = self._facts.listings
+        index = listings.by_symbol.get(symbol)
+        return None if index is None else self.shard_of(listings.lines[index].info.market)
+
+    def _tell(self, shard: int, told: c.Command | Lend | SlotMoved) -> list[Event]:
+        return self._shards[shard].take(told)
+
+    def _tell_all(self, command: c.Command) -> list[list[Event]]:
+        """What each shard answers. A fact that the chain cannot tell is refused by the first."""
+        return [self._tell(shard, command) for shard in range(len(self._shards))]
 
     def _forget(self, account: int, order_id: int) -> None:
         standing = self._standing.get((account, slot_of(order_id)))
@@ -149,7 +163,7 @@ class Shards:
 
     def _open_batch(self, command: c.OpenBatch) -> list[Event]:
         if self.batch_open and self._ops:
-            most = max(range(len(self.shards)), key=lambda s: self.shards[s].batch_ops)
+            most = max(range(len(self._shards)), key=lambda s: self._shards[s].batch_ops)
             refused = self._tell(most, command)[0]
             found = f"{self._ops} ops in the open batch"
             return [msgspec.structs.replace(refused, found=found)]
@@ -170,7 +184,7 @@ class Shards:
         ]
 
     def _account_opened(self, fact: c.AccountOpened) -> list[Event]:
-        known = fact.account in self.shards[0].accounts
+        known = fact.account in self._facts.accounts
         self._tell_all(fact)
         if not known:
             self._share_places(fact.account)
@@ -178,7 +192,7 @@ class Shards:
 
     def _share_places(self, account: int) -> None:
         """At first every shard may hold equally many positions; home gets what remains."""
-        count = len(self.shards)
+        count = len(self._shards)
         for shard in range(count):
             places = MAX_POSITIONS // count
             if shard == self._home(account):
@@ -195,7 +209,7 @@ class Shards:
     def _fees_set(self, fact: c.FeesSet) -> list[Event]:
         """Whoever has open orders in the market pays from all that is free, before any leaves."""
         shard = self.shard_of(fact.market)
-        if fact.market in self.shards[shard].markets:
+        if fact.market in self._facts.markets:
             trading = {place[0] for place, o in self._standing.items() if o.market == fact.market}
             for account in sorted(trading):
                 self._gather(shard, account)
@@ -206,32 +220,43 @@ class Shards:
 
     def _place(self, command: c.PlaceOrder) -> list[Event]:
         order = command.signed.order
+        shard = self._route(order)
+        self._bring_slot((order.account, slot_of(order.id)), shard)
+        events = self._judge(shard, order.account, command, self._tell(shard, command))
+        self._placed(order, shard, events)
+        return events
+
+    def _route(self, order: Order) -> int:
+        """The shard that judges an order."""
         holder = self._holder(order.account, order.id)
         shard = self._shard_of_symbol(order.instrument)
         if shard is None:
-            shard = self._home(order.account) if holder is None else holder
+            return self._home(order.account) if holder is None else holder
+        if holder is not None and (order.account, slot_of(order.id)) in self._standing:
+            return holder  # it knows all that is looked at before SLOT_BUSY, and goes no further
+        return shard
+
+    def _placed(self, order: Order, shard: int, events: list[Event]) -> None:
+        """Take note of an order that was accepted."""
+        if not isinstance(events[0], e.OrderAccepted):
+            return
         place = order.account, slot_of(order.id)
-        if holder is not None and place in self._standing:
-            shard = holder  # it knows all that is looked at before SLOT_BUSY, and goes no further
-        self._bring_slot(place, holder, shard)
-        events = self._judge(shard, order.account, command)
-        if isinstance(events[0], e.OrderAccepted):
-            self._holders[place] = shard
-            seq, self._next_seq = self._next_seq, self._next_seq + 1
-            if isinstance(events[-1], e.OrderRested):
-                market = self.shards[shard].instruments[events[0].instrument].market
-                self._standing[place] = Standing(seq, order.id, market, shard)
-        return events
+        self._holders[place] = shard
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
+        if isinstance(events[-1], e.OrderRested):
+            market = self._facts.listings.lines[events[0].instrument].info.market
+            self._standing[place] = Standing(seq, order.id, market, shard)
 
     def _holder(self, account: int, order_id: int) -> int | None:
         """The shard that remembers an order slot, if one does."""
         return self._holders.get((account, slot_of(order_id)))
 
-    def _bring_slot(self, place: tuple[int, int], holder: int | None, shard: int) -> None:
+    def _bring_slot(self, place: tuple[int, int], shard: int) -> None:
         """Let a shard remember what another knows of a slot, which forgets it."""
+        holder = self._holders.get(place)
         if holder is None or holder == shard:
             return
-        memory = self.shards[holder].memory(*place)
+        memory = self._shards[holder].memory(*place)
         self._tell(holder, SlotMoved(*place))
         self._tell(shard, memory)
         self._holders[place] = shard
@@ -243,7 +268,7 @@ class Shards:
 
     def _cancel_all(self, command: c.CancelAll) -> list[Event]:
         """Every shard refuses for the same reason, or none does."""
-        line = self.shards[0].listings.lines.get(command.instrument)
+        line = self._facts.listings.lines.get(command.instrument)
         if line is not None:
             return self._tell(self.shard_of(line.info.market), command)
         answers = self._tell_all(command)
@@ -259,7 +284,7 @@ class Shards:
         source = message.source if isinstance(message, Transfer) else message.account
         holder = self._holder(source, message.id)
         shard = self._home(source) if holder is None else holder
-        events = self._judge(shard, source, command)
+        events = self._judge(shard, source, command, self._tell(shard, command))
         if isinstance(events[0], e.Withdrawn | e.Transferred):
             self._holders[source, slot_of(message.id)] = shard
         return events
@@ -271,11 +296,11 @@ class Shards:
         shard: int,
         account: int,
         command: c.PlaceOrder | c.WithdrawRequest | c.TransferRequest,
+        events: list[Event],
     ) -> list[Event]:
-        """Tell a shard, and again once others have lent what it lacks."""
+        """What a shard answers at last, once others have lent what it lacks."""
         drawn = False
         while True:
-            events = self._tell(shard, command)
             match events[0]:
                 case Rejected(code=Reject.TOO_MANY_POSITIONS) if self._draw_places(shard, account):
                     pass
@@ -290,12 +315,17 @@ class Shards:
                 case _:
                     return events
             self.moves["judged again"] += 1
+            events = self._again(shard, command)
+
+    def _again(self, shard: int, command: c.Command) -> list[Event]:
+        """Let a shard judge once more what it has refused."""
+        return self._tell(shard, command)
 
     def _lacking(self, shard: int, account: int, command: c.Command) -> int:
         """Atoms that a shard lacks for what it just refused."""
         if isinstance(command, c.WithdrawRequest | c.TransferRequest):
-            return command.message.amount - self.shards[shard].free(account)
-        return self.shards[shard].lacking
+            return command.message.amount - self._shards[shard].free(account)
+        return self._shards[shard].lacking
 
     def _draw(self, shard: int, account: int, lacking: int) -> int:
         """Let others lend what a shard lacks, ascending; all of what there is, or `lacking`.
@@ -308,20 +338,20 @@ class Shards:
         int
             `lacking`, or what others could have lent if that is less.
         """
-        free = {s: self.shards[s].free(account) for s in range(len(self.shards)) if s != shard}
+        free = {s: self._shards[s].free(account) for s in range(len(self._shards)) if s != shard}
         total = sum(free.values())
         if total < lacking:
             return total
-        share = (total - lacking) // len(self.shards)
+        share = (total - lacking) // len(self._shards)
         for lender, atoms in free.items():
             self._lend(lender, shard, account, atoms - min(atoms, share))
         return lacking
 
     def _gather(self, shard: int, account: int) -> None:
         """Bring all that is free of an account into one shard."""
-        for lender in range(len(self.shards)):
+        for lender in range(len(self._shards)):
             if lender != shard:
-                self._lend(lender, shard, account, self.shards[lender].free(account))
+                self._lend(lender, shard, account, self._shards[lender].free(account))
 
     def _lend(self, lender: int, borrower: int, account: int, atoms: int) -> None:
         if atoms:
@@ -331,7 +361,7 @@ class Shards:
 
     def _draw_places(self, shard: int, account: int) -> bool:
         """Let the shard with most spare places, the first of these, lend half of them."""
-        spare = {s: self.shards[s].spare(account) for s in range(len(self.shards)) if s != shard}
+        spare = {s: self._shards[s].spare(account) for s in range(len(self._shards)) if s != shard}
         lender = max(spare, key=lambda s: spare[s], default=shard)
         if lender == shard or not spare[lender]:
             return False
@@ -346,11 +376,11 @@ class Shards:
     @property
     def now(self) -> int:
         """The exchange's time, seconds."""
-        return self.shards[0].now
+        return self._facts.now
 
     @property
     def batch_open(self) -> bool:
-        return self.shards[0].batch_open
+        return self._facts.batch_open
 
     @property
     def batch_ops(self) -> int:
@@ -360,105 +390,37 @@ class Shards:
     @property
     def wants_batch(self) -> bool:
         """Whether credits, releases or settlements wait for the next `OpenBatch`."""
-        return any(shard.wants_batch for shard in self.shards)
+        return any(shard.wants_batch for shard in self._shards)
 
     @property
     def open_orders_count(self) -> int:
         """Open orders of everybody."""
         return len(self._standing)
 
-    def book(
-        self, instrument: int, depth: int
-    ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+    def book(self, instrument: int, depth: int) -> tuple[Depth, Depth]:
         """Bids and asks, best first: (tick, lots, orders) of at most `depth` levels each."""
-        market = self.shards[0].listings.lines[instrument].info.market
-        return self.shards[self.shard_of(market)].book(instrument, depth)
+        market = self._facts.listings.lines[instrument].info.market
+        return self._shards[self.shard_of(market)].book(instrument, depth)
 
     def worst_with_orders(self, account: int) -> int:
         """The least an account is worth, each open order filled or not, atoms."""
-        return sum(shard.free(account) for shard in self.shards)
+        return sum(shard.free(account) for shard in self._shards)
 
     def state_text(self) -> str:
         """The whole state, one fact per line, as of one engine."""
         seqs = {(account, o.id): o.seq for (account, _), o in self._standing.items()}
-        texts = [shard.state_text() for shard in self.shards]
+        texts = [shard.state_text() for shard in self._shards]
         return union_text(texts, self._ops, self._next_seq, seqs)
 
     def state_hash(self) -> bytes:
         """keccak256 of the state text, 32 bytes."""
         return keccak(self.state_text().encode())
 
-    def check(self) -> None:
-        """Raise `InvariantBroken` if anything is found that must never be. Reads everything.
-
-        Notes
-        -----
-        Each shard's own check, in which no account may be below zero; and over all: leases sum to
-        nothing, places to `MAX_POSITIONS`, a slot is remembered once, where the index says.
-        """
-        for shard in self.shards:
-            shard.check()
-        for index in self.shards[0].accounts:
-            parts = [shard.accounts[index] for shard in self.shards]
-            leased = sum(part.leased for part in parts)
-            places = sum(MAX_POSITIONS - part.elsewhere for part in parts)
-            if leased:
-                raise InvariantBroken(f"account {index}: leases sum to {leased} atoms")
-            if index >= FIRST_USER_ACCOUNT and places != MAX_POSITIONS:
-                raise InvariantBroken(f"account {index}: places sum to {places}")
-            for number, part in enumerate(parts):
-                for slot in part.seen.keys() | part.slots.keys():
-                    if self._holders.get((index, slot)) != number:
-                        raise InvariantBroken(f"shard {number}: slot {slot} of account {index}")
-        open_orders = {
-            (order.account, order.slot): (order.id, number)
-            for number, shard in enumerate(self.shards)
-            for account in shard.accounts.values()
-            for order in account.open.values()
-        }
-        if open_orders != {place: (o.id, o.shard) for place, o in self._standing.items()}:
-            raise InvariantBroken("the index of open orders differs from the shards'")
-
 
 def place_of(event: Event) -> tuple[int, int]:
     """(account, slot) of the order that an event cancels."""
     assert isinstance(event, e.OrderCanceled), event
     return event.account, slot_of(event.id)
-
-
-def served(done: list[Event]) -> list[Event]:
-    """Credits and releases by account, the credit first; all shards' parts of a release as one."""
-    credits_ = {event.account: event for event in done if isinstance(event, e.Credited)}
-    released: dict[int, e.Released] = {}
-    for event in done:
-        if isinstance(event, e.Released):
-            before = released.get(event.account)
-            amount = event.amount + (before.amount if before else 0)
-            released[event.account] = msgspec.structs.replace(event, amount=amount)
-    return [
-        told[account]
-        for account in sorted(credits_.keys() | released.keys())
-        for told in (credits_, released)
-        if account in told
-    ]
-
-
-def with_ops(events: list[Event]) -> list[Event]:
-    """Each event followed by its op."""
-    return [each for event in events for each in (event, e.Op(words.pack(op_of(event))))]
-
-
-def op_of(event: Event) -> words.Op:
-    """The op that a settlement, credit or release is."""
-    match event:
-        case e.SettledPosition(account=account, market=market, expiry=expiry):
-            return words.Settle(account, market, expiry)
-        case e.Credited(account=account, amount=amount):
-            return words.Credit(account, amount)
-        case e.Released(account=account, amount=amount, served=asks):
-            return words.Release(account, amount, asks)
-        case _:
-            raise TypeError(f"no op of a batch's beginning: {event!r}")
 
 
 def _refused_by_all(refused: Rejected, account: int, command: c.Command, missing: int) -> Rejected:

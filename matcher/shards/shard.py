@@ -1,43 +1,10 @@
-"""One shard: an engine that holds the books of some markets, and of each account a part.
-
-What it is told besides commands (docs/reference/sharding.md) are moves between shards: of money
-and places for positions (`Lend`), and of what an order slot remembers (`SlotMoved`). Commands and
-moves together are its tape: the same tape gives the same shard, without any other shard.
-"""
-
-from typing import Final
-
-import msgspec
+"""One shard: an engine that holds the books of some markets, and of each account a part."""
 
 from matcher.account import Seen, Slot
-from matcher.commands import AnyCommand, Command
+from matcher.commands import Command
 from matcher.engine import Engine
 from matcher.events import Event
-from matcher.types import SLOTS
-
-NO_MESSAGE: Final = -1
-
-
-class Lend(msgspec.Struct, frozen=True, tag=True):
-    """Change what a shard may use of an account; another shard's changes by the opposite."""
-
-    account: int
-    atoms: int  # signed
-    places: int  # positions of MAX_POSITIONS, signed
-
-
-class SlotMoved(msgspec.Struct, frozen=True, tag=True):
-    """What an order slot remembers from now on; nothing once it went to another shard."""
-
-    account: int
-    slot: int
-    generation: int = 0
-    filled: int = 0  # lots
-    id: int = NO_MESSAGE  # of the last message seen
-    digest: bytes = b""
-
-
-Input = AnyCommand | Lend | SlotMoved
+from matcher.shards.tape import NO_MESSAGE, Lend, SlotMoved
 
 
 class Shard(Engine):
@@ -83,8 +50,3 @@ class Shard(Engine):
             account.slots[moved.slot] = Slot(moved.generation, moved.filled)
         if moved.id != NO_MESSAGE:
             account.seen[moved.slot] = Seen(moved.id, moved.digest)
-
-
-def slot_of(order_id: int) -> int:
-    """The order slot that an id uses."""
-    return order_id % SLOTS
