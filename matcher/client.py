@@ -31,6 +31,7 @@ from matcher.client_errors import (
     StreamBroken,
     refusal,
 )
+from matcher.client_guard import Guard
 from matcher.client_stream import BookMirror, Stream
 from matcher.eip712 import Domain, Message
 from matcher.errors import Reject
@@ -50,6 +51,7 @@ __all__ = [
     "BookMirror",
     "Client",
     "ClientError",
+    "Guard",
     "ProofInvalid",
     "RequestRefused",
     "Stream",
@@ -321,6 +323,17 @@ class Client:
         for canceled in answer["canceled"]:
             self._answered(int(canceled["id"]), False)
         return answer
+
+    def guard(self, timeout: int = 30, instrument: str = "") -> Guard:
+        """Have the account's orders (of one instrument, or all) canceled when this process dies,
+        or is silent for ``timeout`` seconds, 1 to 300; it renews itself in a thread until closed.
+        """
+
+        def build(life: int) -> tuple[CancelAllTerms, str]:
+            message = CancelAllTerms(self.account, instrument, self.now() + life)
+            return message, self.sign(message)
+
+        return Guard(self.url, build, self.now, timeout)
 
     def amend(self, order_id: int, quantity: int) -> Answer:
         """Lower the whole quantity of an open order; it keeps its place in the queue."""

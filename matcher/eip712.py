@@ -15,8 +15,7 @@ import coincurve
 from sha3 import keccak_256
 
 from matcher.errors import Reject, SignatureError
-from matcher.kernel.digests import REQUEST_BYTES, SIGNATURE_AT, WORDS_AT
-from matcher.kernel.secp import SIGNATURE_BYTES
+from matcher.kernel.signed import REQUEST_BYTES, SIGNATURE_AT, SIGNATURE_BYTES, WORDS_AT
 from matcher.types import (
     AmendTerms,
     CancelAllTerms,
@@ -103,7 +102,7 @@ class MessageType:
         return keccak(self._preimage.pack(self.type_hash, *self._signed_values(message)))
 
     def request(self, message: Message, signature: bytes) -> bytes:
-        """The message and its signature as `matcher.kernel.digests` takes them, 360 bytes."""
+        """The message and its signature as `matcher.kernel.signed` draws them, 360 bytes."""
         values = self._signed_values(message)
         return self._request.pack(self.type_hash, *values, self._words, signature)
 

@@ -38,6 +38,7 @@ Parser = Callable[[object, str], T]
 MAX_BODY: Final = 64 * 1024  # bytes of a request or of a WebSocket message
 MAX_NESTING: Final = 8  # brackets open at once
 MAX_ORDERS: Final = 100  # orders in one request
+MAX_TIMEOUT: Final = 300  # seconds that a wallet may be silent before its switch fires
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _SIGNATURE = re.compile(r"0x(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{130})")
@@ -307,6 +308,24 @@ def signed(value: object, name: str, parse: Parser[T]) -> tuple[T, bytes]:
     """A request ``{name: terms, "signature": "0x.."}``: the terms and the signature's raw bytes."""
     found = fields(value, "", (name, "signature"))
     return parse(found[name], name), signature(found["signature"], "signature")
+
+
+class ArmRequest(msgspec.Struct, frozen=True):
+    """A cancel-all to be kept until its wallet falls silent."""
+
+    terms: CancelAllTerms
+    signature: bytes  # as sent, 64 or 65 bytes
+    timeout: int  # seconds; 0 disarms
+
+
+def arm(value: object) -> ArmRequest:
+    """``{"cancelAll": terms, "signature": "0x..", "timeout": "30"}``."""
+    found = fields(value, "", ("cancelAll", "signature", "timeout"))
+    return ArmRequest(
+        terms=cancel_all(found["cancelAll"]),
+        signature=signature(found["signature"], "signature"),
+        timeout=number(found["timeout"], "timeout", 0, MAX_TIMEOUT),
+    )
 
 
 class OrderRequest(msgspec.Struct, frozen=True):

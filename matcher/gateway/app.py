@@ -24,6 +24,7 @@ from matcher.gateway.markets import Markets
 from matcher.gateway.posts import as_refused, endpoint
 from matcher.gateway.status import Status
 from matcher.gateway.stream import MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES, Hub
+from matcher.gateway.switch_files import SwitchFiles
 from matcher.gateway.trading import Trading
 from matcher.sequencer import Sequencer, Stopped
 from matcher.types import Windows
@@ -40,6 +41,7 @@ def make_app(
     origins: Sequence[str] = ("*",),
     max_queued_messages: int = MAX_QUEUED_MESSAGES,
     max_queued_bytes: int = MAX_QUEUED_BYTES,
+    switches: SwitchFiles | None = None,
 ) -> Starlette:
     """The gateway's ASGI application.
 
@@ -60,10 +62,12 @@ def make_app(
         Web pages that may call; there are no cookies, so that any may.
     max_queued_messages, max_queued_bytes : int
         How far a WebSocket reader may fall behind before it is closed.
+    switches : SwitchFiles, optional
+        Where dead man's switches survive; without it they end with the application.
     """
     context = Context(sequencer, feed, domain, windows, chain, genesis)
-    hub = Hub(feed, context.answers, max_queued_messages, max_queued_bytes)
-    trading = Trading(context)
+    trading = Trading(context, switches)
+    hub = Hub(feed, context.answers, trading.switches, max_queued_messages, max_queued_bytes)
     app = Starlette(
         routes=_routes(context, hub, trading),
         middleware=[
@@ -84,7 +88,7 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False  # a path has one spelling
-    app.state.posts = trading.posts
+    app.state.posts, app.state.switches = trading.posts, trading.switches
     return app
 
 

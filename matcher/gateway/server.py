@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from matcher import wire
 from matcher.gateway.direct import direct_protocol
+from matcher.gateway.switches import Switches
 
 
 class _Server(uvicorn.Server):
@@ -59,6 +60,7 @@ class GatewayServer:
                 limit_concurrency=4_096,
             )
         )
+        self._switches: Switches | None = getattr(app.state, "switches", None)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -68,7 +70,12 @@ class GatewayServer:
         return f"http://{host}:{self.port}"
 
     async def start(self) -> None:
-        """Take connections from now on; those that came since the constructor wait already."""
+        """Take connections from now on; those that came since the constructor wait already.
+
+        The exchange must be running: dead man's switches that were armed are armed again.
+        """
+        if self._switches is not None:
+            await self._switches.resume()
         self._task = asyncio.create_task(self._server.serve([self._socket]))
 
     async def wait(self) -> None:
@@ -78,6 +85,8 @@ class GatewayServer:
 
     async def stop(self) -> None:
         """End gracefully."""
+        if self._switches is not None:
+            await self._switches.suspend()  # the sessions that end now do so by our doing
         self._server.should_exit = True
         if self._task is not None:
             await self._task

@@ -16,10 +16,12 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from matcher import wire
-from matcher.errors import Reject, WireError
+from matcher.errors import Reject
 from matcher.feed import Feed, Update
 from matcher.gateway.answers import Answers
 from matcher.gateway.faults import Refused
+from matcher.gateway.posts import as_refused
+from matcher.gateway.switches import Switches
 
 MAX_QUEUED_MESSAGES: Final = 1_000
 MAX_QUEUED_BYTES: Final = 4 * 1024 * 1024
@@ -97,6 +99,8 @@ class Hub:
     ----------
     feed : Feed
     answers : Answers
+    switches : Switches
+        Armed by a reader, they fire when it leaves.
     max_messages, max_bytes : int
         How far a reader may fall behind.
     max_connections : int
@@ -110,12 +114,14 @@ class Hub:
         self,
         feed: Feed,
         answers: Answers,
+        switches: Switches,
         max_messages: int = MAX_QUEUED_MESSAGES,
         max_bytes: int = MAX_QUEUED_BYTES,
         max_connections: int = MAX_CONNECTIONS,
     ):
         self._feed = feed
         self._answers = answers
+        self._switches = switches
         self._limits = (max_messages, max_bytes)
         self._max_connections = max_connections
         self._connections: set[Connection] = set()
@@ -136,22 +142,28 @@ class Hub:
         for key in list(connection.keys):
             self._leave(connection, key)
 
-    def handle(self, connection: Connection, text: str) -> None:
+    async def handle(self, connection: Connection, text: str) -> None:
         """Do what a reader's message says; a message that says nothing sensible gets an error."""
         try:
-            request = wire.subscription(wire.decode(text.encode("utf-8", "replace")))
-            key = self._key(request)
-            if request.subscribe:
-                self._join(connection, key, str(request.topic))
+            value = wire.decode(text.encode("utf-8", "replace"))
+            if isinstance(value, dict) and value.get("op") == "arm":
+                del value["op"]
+                armed = await self._switches.arm(value, connection)
+                connection.put(_text({"type": "armed" if armed["switch"] else "disarmed"} | armed))
             else:
-                self._leave(connection, key)
-                connection.put(
-                    _text({"type": "unsubscribed", "channel": key[0], "topic": str(request.topic)})
-                )
-        except WireError as error:
-            connection.put(_text({"type": "error"} | Refused.from_wire(error).body()))
-        except Refused as refused:
-            connection.put(_text({"type": "error"} | refused.body()))
+                self._subscribe(connection, wire.subscription(value))
+        except Exception as error:
+            connection.put(_text({"type": "error"} | as_refused(error, "/v1/ws").body()))
+
+    def _subscribe(self, connection: Connection, request: wire.Subscription) -> None:
+        key = self._key(request)
+        if request.subscribe:
+            self._join(connection, key, str(request.topic))
+        else:
+            self._leave(connection, key)
+            connection.put(
+                _text({"type": "unsubscribed", "channel": key[0], "topic": str(request.topic)})
+            )
 
     def _key(self, request: wire.Subscription) -> Key:
         if isinstance(request.topic, int):
@@ -283,6 +295,7 @@ class Hub:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._switches.session_ended(connection)
         if connection.verdict is not None:
             await _close(websocket, *connection.verdict)
 
@@ -299,7 +312,7 @@ class Hub:
                 refused = Refused(Reject.CONTENT_TYPE, "body", "a binary message", "a text message")
                 connection.put(_text({"type": "error"} | refused.body()))
             else:
-                self.handle(connection, text)
+                await self.handle(connection, text)
             # A burst of messages arrives at once; others, and the answers, get their turn between.
             await asyncio.sleep(0)
 

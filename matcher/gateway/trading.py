@@ -24,12 +24,12 @@ from matcher.gateway.answers import Json, hexed
 from matcher.gateway.context import Context
 from matcher.gateway.faults import Refused
 from matcher.gateway.posts import Posts
+from matcher.gateway.switch_files import SwitchFiles
+from matcher.gateway.switches import LIFE_MAX, Switches
 from matcher.gateway.verify import Verification
 from matcher.order_bodies import order_request, order_requests
 from matcher.signatures import Verified, claim
 from matcher.types import CancelAllTerms, Order, Transfer, Withdrawal
-
-CANCEL_LIFE_MAX: Final = 600  # seconds a cancel, cancel-all or amend may live
 
 _NAMES: Final = {
     kind: frozenset(name for _, name in message.fields) for kind, message in MESSAGE_TYPES.items()
@@ -42,26 +42,31 @@ class Trading:
     Parameters
     ----------
     context : Context
+    files : SwitchFiles, optional
+        Where dead man's switches survive.
 
     Attributes
     ----------
     posts : Posts
+    switches : Switches
     """
 
-    def __init__(self, context: Context):
+    def __init__(self, context: Context, files: SwitchFiles | None = None):
+        self._context = context
+        self._verification = Verification(context.domain)
+        # Cancel-alls under way: a second copy waits for the first one's answer.
+        self._canceling: dict[bytes, asyncio.Future[ObeyedCancelAll]] = {}
+        self.switches = Switches(context, self._verification, self._obey, files)
         self.posts: Posts = {
             "/v1/orders": self.place,
             "/v1/orders/batch": self.place_batch,
             "/v1/orders/cancel": self.cancel,
             "/v1/orders/cancel-all": self.cancel_all,
+            "/v1/orders/cancel-all/arm": self.switches.post,
             "/v1/orders/amend": self.amend,
             "/v1/withdrawals": self.withdraw,
             "/v1/transfers": self.transfer,
         }
-        self._context = context
-        self._verification = Verification(context.domain)
-        # Cancel-alls under way: a second copy waits for the first one's answer.
-        self._canceling: dict[bytes, asyncio.Future[ObeyedCancelAll]] = {}
 
     # --- orders -----------------------------------------------------------------------------------
 
@@ -153,32 +158,22 @@ class Trading:
         now = self._context.feed.now
         if expiry < now:
             raise Refused(Reject.EXPIRED, field, str(expiry), f"{now} (now) or later")
-        if expiry > now + CANCEL_LIFE_MAX:
+        if expiry > now + LIFE_MAX:
             raise Refused(
                 Reject.OUT_OF_RANGE,
                 field,
                 str(expiry),
-                f"at most {now + CANCEL_LIFE_MAX}, {CANCEL_LIFE_MAX} seconds from now",
+                f"at most {now + LIFE_MAX}, {LIFE_MAX} seconds from now",
             )
 
     # --- cancel-all -------------------------------------------------------------------------------
 
     async def cancel_all(self, body: bytes) -> Json:
-        """``POST /v1/orders/cancel-all``: obeyed once per digest.
-
-        Obeyed twice, a copy that somebody kept would cancel orders placed after it. The digest is
-        looked up in the feed, which has it from the journal, so that a restart forgets nothing.
-        """
+        """``POST /v1/orders/cancel-all``: obeyed once per digest."""
         terms, signature = wire.signed(wire.decode(body), "cancelAll", wire.cancel_all)
         self._check_life(terms.expiry, "cancelAll.expiry")
         verified = await self._verification.signer_of(terms, signature)
-        obeyed = self._context.feed.obeyed_cancel_all(verified.digest)
-        duplicate = obeyed is not None
-        if obeyed is None and verified.digest in self._canceling:
-            obeyed = await asyncio.shield(self._canceling[verified.digest])
-            duplicate = True
-        if obeyed is None:
-            obeyed = await self._cancel_all_once(verified)
+        obeyed, duplicate = await self._obey(verified)
         return {
             "canceled": [
                 {"id": str(order_id), "remaining": str(remaining)}
@@ -186,6 +181,19 @@ class Trading:
             ],
             "duplicate": duplicate,
         }
+
+    async def _obey(self, verified: Verified[CancelAllTerms]) -> tuple[ObeyedCancelAll, bool]:
+        """Do a cancel-all unless it was done; what it did, and whether that was before.
+
+        Obeyed twice, a copy that somebody kept would cancel orders placed after it. The digest is
+        looked up in the feed, which has it from the journal, so that a restart forgets nothing.
+        """
+        obeyed = self._context.feed.obeyed_cancel_all(verified.digest)
+        if obeyed is not None:
+            return obeyed, True
+        if verified.digest in self._canceling:
+            return await asyncio.shield(self._canceling[verified.digest]), True
+        return await self._cancel_all_once(verified), False
 
     async def _cancel_all_once(self, verified: Verified[CancelAllTerms]) -> ObeyedCancelAll:
         terms = verified.message

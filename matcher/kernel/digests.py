@@ -1,15 +1,8 @@
-"""EIP-712 digests in batches, eight at a time: what is hashed, and the messages of signers.
+"""EIP-712 digests in batches, eight at a time, and the signers of what was digested.
 
-Request, 360 bytes: a message as its struct hash is made, and its signature::
-
-     0           32                              288     289     295
-    | type hash | up to eight words, big-endian | words    | zeros       | r | s | v |
-
-    words  of 32 bytes that are hashed, the type hash included
-    r, s, v  the signature, 65 bytes from 295 on: the record ends with it
-
-An order's fields as arrays: eight int64 each, in the order in which they are signed; the second is
-the number of its symbol's hash, the rest is what is signed (a u64 as the int64 of the same bits).
+Messages come as requests (`matcher.kernel.signed`). An order's fields as arrays are eight int64
+each, in the order in which they are signed; the second is the number of its symbol's hash, the rest
+is what is signed (a u64 as the int64 of the same bits).
 """
 
 from typing import Final
@@ -19,13 +12,16 @@ from numpy.typing import NDArray
 
 from matcher.kernel.compiled import compiled
 from matcher.kernel.keccak import NODE_BYTES, NODE_WORDS, hash_messages
-from matcher.kernel.secp import SIGNATURE_BYTES, recover_signers
+from matcher.kernel.secp import recover_signers
+from matcher.kernel.signed import (
+    PREFIX_BYTES,
+    PREIMAGE_BYTES,
+    REQUEST_BYTES,
+    SIGNATURE_AT,
+    SIGNATURE_BYTES,
+    WORDS_AT,
+)
 
-PREIMAGE_BYTES: Final = 288
-WORDS_AT: Final = 288
-SIGNATURE_AT: Final = 295
-REQUEST_BYTES: Final = 360
-PREFIX_BYTES: Final = 34  # 0x1901 and the domain's separator
 ORDER_FIELDS: Final = 8
 _SYMBOL: Final = 1  # place of the symbol among an order's fields
 _WORD: Final = 32

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from matcher.kernel import secp_plain
 from matcher.kernel.compiled import compiled
 from matcher.kernel.keccak import NODE_BYTES, hash_messages
-from matcher.kernel.secp_plain import ADDRESS_BYTES, FORGED, SIGNATURE_BYTES, SIGNED, ZERO
+from matcher.kernel.secp_plain import ADDRESS_BYTES, FORGED, SIGNED, ZERO
+from matcher.kernel.signed import SIGNATURE_BYTES
 
-__all__ = ["ADDRESS_BYTES", "FORGED", "SIGNATURE_BYTES", "SIGNED", "ZERO", "recover_signers"]
+__all__ = ["ADDRESS_BYTES", "FORGED", "LIBRARY", "SIGNED", "ZERO", "recover_signers"]
 
 _PARSE, _RECOVER, _SERIALIZE, _CONTEXT = range(4)
 _NAMES: Final = (

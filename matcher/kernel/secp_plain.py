@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sha3 import keccak_256
 
-SIGNATURE_BYTES: Final = 65  # r, s, v
+from matcher.kernel.signed import SIGNATURE_BYTES
+
 ADDRESS_BYTES: Final = 20
 
 FORGED: Final = 0

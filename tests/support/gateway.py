@@ -23,7 +23,7 @@ from matcher.eip712 import Domain, keccak
 from matcher.engine import Engine
 from matcher.events import Event
 from matcher.feed import Feed
-from matcher.gateway import BatchPlace, BatchStage, GatewayServer, make_app
+from matcher.gateway import BatchPlace, BatchStage, GatewayServer, SwitchFiles, make_app
 from matcher.journal import Identity, Journal
 from matcher.sequencer import Policy, Sequencer
 from matcher.types import Windows
@@ -143,6 +143,7 @@ class Exchange:
             windows=WINDOWS,
             chain=self.chain,
             genesis=GENESIS,
+            switches=SwitchFiles(self.directory / "switches"),
             **self._limits,
         )
         self._server = GatewayServer(self.app, port=0)

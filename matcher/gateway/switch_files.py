@@ -1,0 +1,78 @@
+"""Switches on disk, one file each, so that a gateway that dies forgets none.
+
+The file of an account and signer belongs to the gateway that armed it last: whoever is about to
+fire looks whether it is still theirs. So of several gateways over one directory only one fires.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from matcher.disk import sync_directory, write_synced
+from matcher.types import CancelAllTerms
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A switch as it is kept."""
+
+    gateway: str  # whose it is
+    terms: CancelAllTerms
+    signature: bytes  # 65 bytes
+    signer: bytes  # 20 bytes
+    timeout: int  # seconds
+
+
+class SwitchFiles:
+    """The switches of one gateway, among those of others.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is not there.
+    gateway : str
+        Name of this gateway, the same after a restart.
+    """
+
+    def __init__(self, directory: Path, gateway: str = "gateway"):
+        self.gateway = gateway
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def write(self, kept: Kept) -> None:
+        """Keep a switch in place of the one of the same account and signer; safe on return."""
+        path = self._path(kept)
+        fresh = path.with_suffix(f".{os.getpid()}.tmp")
+        write_synced(fresh, msgspec.json.encode(kept))
+        fresh.replace(path)
+        sync_directory(self._directory)
+
+    def holds(self, kept: Kept) -> bool:
+        """Whether this very switch stands and is this gateway's."""
+        return self._read(self._path(kept)) == kept
+
+    def remove(self, kept: Kept) -> None:
+        """Forget a switch, unless another has taken its place."""
+        if self.holds(kept):
+            with contextlib.suppress(FileNotFoundError):
+                self._path(kept).unlink()
+            sync_directory(self._directory)
+
+    def __iter__(self) -> Iterator[Kept]:
+        """Switches of this gateway; what cannot be read was never answered."""
+        for path in sorted(self._directory.glob("*.json")):
+            kept = self._read(path)
+            if kept is not None and kept.gateway == self.gateway:
+                yield kept
+
+    def _path(self, kept: Kept) -> Path:
+        return self._directory / f"{kept.terms.account}-{kept.signer.hex()}.json"
+
+    @staticmethod
+    def _read(path: Path) -> Kept | None:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Kept)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
