@@ -6,11 +6,9 @@ sequencer's own Clock, OpenBatch and CloseBatch included; so a replay is the sam
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
-import msgspec
 import structlog
 
 from matcher import commands as c
@@ -18,67 +16,52 @@ from matcher.archive import Archive
 from matcher.batch import Batch
 from matcher.batcher import Batcher
 from matcher.engine import Engine
-from matcher.errors import ChainError, InvariantBroken, QuoinError, Reject
-from matcher.events import Event, Rejected
+from matcher.errors import ChainError, InvariantBroken, QuoinError
+from matcher.events import Event
 from matcher.journal import Journal, encode
+from matcher.lanes import Entry, Lanes, Policy, busy, due, is_urgent, with_needs
+from matcher.merkle import Path
 from matcher.redate import RedateError
 
 log = structlog.get_logger()
 
+__all__ = ["Door", "Policy", "Replay", "Sequencer", "Stopped"]
+
 Listener = Callable[[int, c.Command, list[Event], bool], None]
 BatchListener = Callable[[Batch, bool], None]
 
-NEED_BATCH: Final = (
-    c.PlaceOrder,
-    c.CancelOrder,
-    c.CancelAll,
-    c.AmendDown,
-    c.WithdrawRequest,
-    c.TransferRequest,
-)
 # Commands that the exchange cannot take, and on which nothing changed. Anything else that is raised
 # is a fault of ours, and stops the writer.
 REFUSALS: Final = (ChainError, RedateError)
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """When batches are closed, and how much may wait."""
-
-    max_age: int = 10  # seconds of the chain from OpenBatch to CloseBatch
-    max_ops: int = 3000  # 100 chunks of 30
-    max_queue: int = 10_000  # traders' commands that wait; facts always get in
-    max_group: int = 1_000  # commands that share a sync
 
 
 class Stopped(QuoinError):
     """The sequencer does not take commands (any more)."""
 
 
-class _Entry:
-    """A command on its way, and who waits for it."""
+class Door(Protocol):
+    """What the gateway asks of whoever hands commands to the single writer, here or elsewhere."""
 
-    __slots__ = ("batches", "command", "future", "payload", "result", "sequence")
+    @property
+    def engine(self) -> Engine:
+        """The exchange as of `sequence`, to be read."""
 
-    def __init__(
-        self,
-        command: c.Command,
-        payload: bytes,
-        future: "asyncio.Future[list[Event]] | None" = None,
-    ):
-        self.command = command
-        self.payload = payload
-        self.future = future
-        self.sequence = 0
-        self.result: list[Event] | Exception = []
-        self.batches: list[Batch] = []
+    @property
+    def archive(self) -> Archive:
+        """The batches that were closed."""
 
-    def answer(self) -> None:
-        if self.future is None or self.future.done():
-            return
-        if isinstance(self.result, Exception):
-            self.future.set_exception(self.result)
-        else:
-            self.future.set_result(self.result)
+    @property
+    def sequence(self) -> int:
+        """Of the last command that was applied here."""
+
+    async def submit(self, command: c.Command) -> list[Event]:
+        """As `Sequencer.submit`."""
+
+    async def account_proof(self, batch_id: int, account: int) -> tuple[list[bytes], Path]:
+        """As `Batcher.account_proof`."""
+
+    def provable(self) -> range:
+        """Ids of the batches that proofs can be made for."""
 
 
 class Sequencer:
@@ -115,7 +98,8 @@ class Sequencer:
         self._clock = clock
         self._listeners: list[Listener] = []
         self._batch_listeners: list[BatchListener] = []
-        self._queue: deque[_Entry] = deque()
+        self._lanes = Lanes(engine)
+        self._arrivals = 0
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._stopping = False
@@ -142,8 +126,9 @@ class Sequencer:
         Returns
         -------
         list of Event
-            What the engine answered; a `Rejected` with ``BUSY`` if a trader's command found the
-            queue full, and then nothing was taken.
+            What the engine answered; a `Rejected` with ``BUSY`` if a new order, withdrawal or
+            transfer found the queue full, or a cancel overtook the order that it is of
+            (`matcher.lanes`), and then nothing was taken.
 
         Raises
         ------
@@ -164,6 +149,14 @@ class Sequencer:
         """Give closed batches a later builtAt, as `Batcher.redate`; closes the open one first."""
         return (await self._submit(c.Redate(first_batch, built_at)))[1]
 
+    async def account_proof(self, batch_id: int, account: int) -> tuple[list[bytes], Path]:
+        """An account after a batch, as the Vault takes it: `Batcher.account_proof`."""
+        return self.batcher.account_proof(batch_id, account)
+
+    def provable(self) -> range:
+        """Ids of the batches that proofs can be made for."""
+        return self.batcher.known()
+
     async def tick(self) -> None:
         """Let time pass: expire orders, close and open batches that are due."""
         time = self._clock()
@@ -173,15 +166,15 @@ class Sequencer:
     async def _submit(self, command: c.Command) -> tuple[list[Event], list[Batch]]:
         self._require_running()
         payload = encode(command)
-        if isinstance(command, NEED_BATCH) and len(self._queue) >= self.policy.max_queue:
+        if not is_urgent(command) and self._lanes.waiting >= self.policy.max_queue:
             allowed = f"fewer than {self.policy.max_queue}; send it again later"
-            found = f"{len(self._queue)} commands waiting"
-            return [Rejected(Reject.BUSY, "queue", found, allowed)], []
-        entry = _Entry(command, payload, asyncio.get_running_loop().create_future())
-        self._queue.append(entry)
+            return busy(f"{self._lanes.waiting} commands waiting", allowed), []
+        self._arrivals += 1
+        future: asyncio.Future[list[Event]] = asyncio.get_running_loop().create_future()
+        entry = Entry(command, payload, future, self._arrivals)
+        self._lanes.put(entry)
         self._wake.set()
-        assert entry.future is not None
-        return await entry.future, entry.batches
+        return await future, entry.batches
 
     def _require_running(self) -> None:
         if self.failure is not None:
@@ -223,7 +216,7 @@ class Sequencer:
             raise self.failure
 
     async def _write(self) -> None:
-        group: list[_Entry] = []
+        group: list[Entry] = []
         try:
             while True:
                 await self._wake.wait()
@@ -239,43 +232,23 @@ class Sequencer:
             log.exception("sequencer failed", sequence=self.sequence)
             self._fail(error, group)
 
-    def _fail(self, error: Exception, group: Iterable[_Entry]) -> None:
+    def _fail(self, error: Exception, group: Iterable[Entry]) -> None:
         """Answer nobody with anything that might not have happened."""
         self.failure = error
-        for entry in [*group, *self._queue]:
+        for entry in [*group, *self._lanes.clear()]:
             entry.result = Stopped(f"the sequencer has failed: {error!r}")
             entry.answer()
-        self._queue.clear()
 
     # --- groups ----------------------------------------------------------------------------------
 
-    def _next_group(self) -> list[_Entry]:
-        """What waits, and before each command what it needs: the time, an open batch."""
-        taken = min(len(self._queue), self.policy.max_group)
-        if not taken:
-            return []
-        group: list[_Entry] = []
-        time = self._clock()
-        if time > self.engine.now:
-            group.append(_own(c.Clock(time)))
-        is_open = self.engine.batch_open
-        for _ in range(taken):
-            entry = self._queue.popleft()
-            command = entry.command
-            if isinstance(command, NEED_BATCH) and not is_open:
-                group.append(_own(c.OpenBatch()))
-                is_open = True
-            elif isinstance(command, c.Redate) and is_open:
-                group.append(_own(c.CloseBatch()))
-                is_open = False
-            elif isinstance(command, c.OpenBatch):
-                is_open = True
-            elif isinstance(command, c.CloseBatch):
-                is_open = False
-            group.append(entry)
-        return group
+    def _next_group(self) -> list[Entry]:
+        """What goes next, and before each command what it needs: the time, an open batch."""
+        taken, refused = self._lanes.take(self.policy.max_group)
+        for entry in refused:
+            entry.answer()
+        return with_needs(taken, self.engine, self._clock()) if taken else []
 
-    async def _run(self, group: list[_Entry]) -> None:
+    async def _run(self, group: list[Entry]) -> None:
         sequences = self._journal.append_encoded([entry.payload for entry in group])
         await asyncio.to_thread(self._journal.sync)
         for sequence, entry in zip(sequences, group, strict=True):
@@ -316,24 +289,10 @@ class Sequencer:
 
     def _enqueue_due(self) -> None:
         """Put the sequencer's own commands in front: close what is due, open for what waits."""
-        engine, policy = self.engine, self.policy
-        own: list[c.Command] = []
-        aged = engine.now - engine.built_at >= policy.max_age
-        closes = engine.batch_open and (aged or engine.batch_ops >= policy.max_ops)
-        if closes:
-            own.append(c.CloseBatch())
-        # At first the facts come before the time; the chain takes no batch older than its parent.
-        timed = engine.now >= self.batcher.head.built_at
-        idle = closes or not engine.batch_open or not engine.batch_ops
-        if engine.wants_batch and timed and idle:
-            own.append(c.OpenBatch())
-        if own:
-            self._queue.extendleft(reversed([_own(command) for command in own]))
+        commands = due(self.engine, self.policy, self.batcher.head.built_at)
+        if commands:
+            self._lanes.put_first(commands)
             self._wake.set()
-
-
-def _own(command: c.Command) -> _Entry:
-    return _Entry(command, encode(command))
 
 
 class Replay:

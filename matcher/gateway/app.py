@@ -26,13 +26,13 @@ from matcher.gateway.status import Status
 from matcher.gateway.stream import MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES, Hub
 from matcher.gateway.switch_files import SwitchFiles
 from matcher.gateway.trading import Trading
-from matcher.sequencer import Sequencer, Stopped
+from matcher.sequencer import Door, Stopped
 from matcher.types import Windows
 
 
 def make_app(
     *,
-    sequencer: Sequencer,
+    sequencer: Door,
     feed: Feed,
     domain: Domain,
     windows: Windows,
@@ -48,7 +48,7 @@ def make_app(
     Parameters
     ----------
     sequencer : Sequencer
-        On the same event loop.
+        Or another door to the single writer; on the same event loop.
     feed : Feed
         Subscribed to the sequencer (commands and batches) before the journal was replayed.
     domain : Domain

@@ -90,9 +90,9 @@ class Batches:
         batch_id = self._choose(chosen)
         batch = await self._read(batch_id)
         try:
-            leaf, path = self._context.batcher.account_proof(batch_id, index)
+            leaf, path = await self._context.sequencer.account_proof(batch_id, index)
         except ProtocolError as error:
-            known = self._context.batcher.known()
+            known = self._context.sequencer.provable()
             raise Refused(
                 Reject.BATCH_UNKNOWN, "batch", str(batch_id), f"{known.start} to {known.stop - 1}"
             ) from error

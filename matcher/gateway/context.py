@@ -4,7 +4,7 @@ from matcher.eip712 import Domain
 from matcher.feed import Feed
 from matcher.gateway.answers import Answers
 from matcher.gateway.chain_view import ChainView
-from matcher.sequencer import Sequencer
+from matcher.sequencer import Door
 from matcher.types import Windows
 
 
@@ -21,7 +21,7 @@ class Context:
 
     def __init__(
         self,
-        sequencer: Sequencer,
+        sequencer: Door,
         feed: Feed,
         domain: Domain,
         windows: Windows,
@@ -30,7 +30,6 @@ class Context:
     ):
         self.sequencer = sequencer
         self.engine = sequencer.engine
-        self.batcher = sequencer.batcher
         self.archive = sequencer.archive
         self.feed = feed
         self.domain = domain

@@ -33,6 +33,8 @@ class GatewayServer:
         0 takes any free port; `port` tells which.
     grace : int
         Seconds that requests under way may take after `stop`.
+    listening : socket, optional
+        From `listen`, where several processes answer at one port; `host` is still its name.
 
     Notes
     -----
@@ -40,8 +42,15 @@ class GatewayServer:
     code 1012, and returns when all is quiet.
     """
 
-    def __init__(self, app: Starlette, host: str = "127.0.0.1", port: int = 8000, grace: int = 5):
-        self._socket = _listen(host, port)
+    def __init__(
+        self,
+        app: Starlette,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        grace: int = 5,
+        listening: socket.socket | None = None,
+    ):
+        self._socket = listening or listen(host, port)
         self.host = host
         self.port: int = self._socket.getsockname()[1]
         self._server = _Server(
@@ -93,7 +102,7 @@ class GatewayServer:
         self._socket.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket that says it is TCP.
 
     asyncio turns off Nagle's algorithm only where the protocol is named, which
