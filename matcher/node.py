@@ -12,34 +12,29 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
 from eth_account.signers.local import LocalAccount
-from web3 import HTTPProvider, Web3
-from web3.exceptions import BlockNotFound, Web3RPCError
 
-from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import genesis
 from matcher.batcher import Batcher
-from matcher.chain import faults
-from matcher.chain.committer import Committer, Stage
 from matcher.chain.deployment import Deployment
 from matcher.chain.fees import GWEI, FeePolicy
-from matcher.chain.follower import MAX_CONFIRMATIONS, Follower
+from matcher.chain.follower import MAX_CONFIRMATIONS
+from matcher.chain_side import ChainSide, find_deployment
 from matcher.eip712 import Domain, keccak
 from matcher.engine import Engine
-from matcher.errors import ChainError, QuoinError
+from matcher.errors import QuoinError
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app
 from matcher.gateway.server import GatewayServer
 from matcher.journal import Identity, Journal
-from matcher.redate import RedateError
 from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
 
@@ -47,14 +42,6 @@ if TYPE_CHECKING:
     from matcher.publisher import Publisher  # compiles kernels when imported
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
-
-RPC_TIMEOUT: Final = 20  # seconds
-# Errors of the connection or of a node that lags behind its peers: to be tried again.
-PASSING: Final = (OSError, BlockNotFound, Web3RPCError)
-MAX_PAUSE: Final = 10.0  # seconds between two tries
-KEPT_FINAL: Final = 1_000  # batches below the newest final one that proofs are still made for
 
 
 class NodeStopped(QuoinError):
@@ -78,10 +65,6 @@ class Node:
         self.settings = settings
         self.url = ""
         self._ending = asyncio.Event()
-        self._told: c.ChainBlock | None = None  # the last in the journal
-        self._time = 0  # seconds, up to which every fact was told
-        self._head = self._final = 0  # newest batches on the chain, as last said
-        self._halted_here = False
         self._publisher: Publisher | None = None
 
     # --- life ---------------------------------------------------------------------------------
@@ -100,8 +83,8 @@ class Node:
             await self._replay()
             if self.settings.publish is not None:
                 self._publish(self.settings.publish)
-            self._follower = Follower(self._w3, deployment, self.settings.confirmations, self._told)
-            await self._catch_up()
+            self._chain.begin()
+            await self._chain.catch_up()
             if not self._ending.is_set():
                 await self._run_tasks(deployment)
         finally:
@@ -115,19 +98,7 @@ class Node:
         self._ending.set()
 
     def _find_deployment(self) -> Deployment:
-        provider = HTTPProvider(self.settings.rpc, request_kwargs={"timeout": RPC_TIMEOUT})
-        self._w3 = Web3(provider)
-        try:
-            deployment = Deployment.load(self._w3, self.settings.deployment)
-        except OSError as error:
-            raise ChainError(f"{self.settings.rpc}: no answer: {error}") from error
-        log.info(
-            "deployment found",
-            chain_id=deployment.chain_id,
-            registry=deployment.registry.address,
-            vault=deployment.vault.address,
-        )
-        return deployment
+        return find_deployment(self.settings)
 
     def _wire(self, deployment: Deployment) -> None:
         """Make every stage that needs no chain."""
@@ -147,16 +118,21 @@ class Node:
             self._engine,
             self._batcher,
             self._archive,
-            clock=lambda: self._time,
+            clock=lambda: self._chain.time,
             policy=self.settings.batches,
         )
+        self._chain = ChainSide(
+            self.settings,
+            deployment,
+            self._sequencer,
+            self._engine,
+            self._batcher,
+            self._archive,
+            self._ending,
+        )
         self._sequencer.subscribe(self._feed.on_events)
-        self._sequencer.subscribe(self._note_block)
+        self._sequencer.subscribe(self._chain.on_events)
         self._sequencer.subscribe_batches(self._feed.on_batch)
-
-    def _note_block(self, _sequence: int, command: c.Command, *_: object) -> None:
-        if isinstance(command, c.ChainBlock):
-            self._told = command
 
     async def _replay(self) -> None:
         began = time.perf_counter()
@@ -166,7 +142,7 @@ class Node:
             commands=self._sequencer.sequence,
             milliseconds=round(1000 * (time.perf_counter() - began)),
             batches=self._batcher.head.id,
-            block=self._told.number if self._told else None,
+            block=self._chain.told.number if self._chain.told else None,
             state="0x" + self._engine.state_hash().hex(),
         )
 
@@ -186,9 +162,9 @@ class Node:
             tasks[name] = asyncio.create_task(work, name=name)
 
         begin("sequencer", self._sequencer.wait())
-        begin("follower", self._repeat(self._follow))
+        begin("follower", self._chain.follow())
         if self.settings.operator is not None:
-            begin("committer", self._commit_all(self._committer(deployment)))
+            begin("committer", self._chain.commit())
         await server.start()
         begin("gateway", server.wait())
         self.url = server.url
@@ -226,7 +202,7 @@ class Node:
             feed=self._feed,
             domain=self._domain,
             windows=deployment.windows,
-            chain=FollowedChain(self._follower),
+            chain=FollowedChain(self._chain.follower),
             genesis=self._genesis,
             origins=self.settings.origins,
         )
@@ -235,132 +211,6 @@ class Node:
             return GatewayServer(app, host, port)
         except OSError as error:
             raise SettingsError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
-
-    def _committer(self, deployment: Deployment) -> Committer:
-        assert self.settings.operator is not None
-        log.info("committing", operator=self.settings.operator.address)
-        return Committer(
-            self._w3,
-            deployment,
-            self._archive,
-            self.settings.operator,
-            lambda: self._follower.told,
-            self.settings.confirmations,
-            self.settings.fees,
-        )
-
-    # --- following ----------------------------------------------------------------------------
-
-    async def _catch_up(self) -> None:
-        """Tell everything that happened while the node was down."""
-        while not (self._ending.is_set() or self._follower.caught_up):
-            await self._try(self._follow)
-            if not self._follower.caught_up:
-                await self._pause(0)
-
-    async def _follow(self) -> None:
-        """Tell the next facts, then the time."""
-        commands = await asyncio.to_thread(self._follower.poll)
-        if self._halted_here:
-            commands = [command for command in commands if not isinstance(command, c.Resumed)]
-        # In one group: `submit` queues in the order of the calls, and they share a sync.
-        await asyncio.gather(*map(self._sequencer.submit, commands))
-        self._time = max(self._time, await asyncio.to_thread(self._follower.exchange_time))
-        await self._sequencer.tick()
-        self._note_batches()
-
-    def _note_batches(self) -> None:
-        """Say which batches the chain has taken, and forget what nobody will ask for."""
-        batches = self._follower.batches
-        final = batches.latest_final(self._follower.time)
-        if batches.head != self._head:
-            log.info("batches committed", last=batches.head)
-        if final != self._final:
-            log.info("batches final", last=final)
-            self._batcher.forget(final - KEPT_FINAL)
-        self._head, self._final = batches.head, final
-
-    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Take steps until the node ends."""
-        while not self._ending.is_set():
-            await self._try(step)
-            await self._pause(self.settings.poll)
-
-    async def _try(self, step: Callable[[], Awaitable[T]]) -> T | None:
-        """One step; if the chain does not answer, again after a while. None if the node ends."""
-        pause = self.settings.poll
-        while not self._ending.is_set():
-            try:
-                return await step()
-            except PASSING as error:
-                log.warning("the chain does not answer", error=str(error)[:200], again_in=pause)
-            await self._pause(pause)
-            pause = min(2 * pause, MAX_PAUSE)
-        return None
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not for longer than the node runs."""
-        try:
-            await asyncio.wait_for(self._ending.wait(), seconds)
-        except TimeoutError:
-            return
-
-    # --- committing ---------------------------------------------------------------------------
-
-    async def _commit_all(self, committer: Committer) -> None:
-        """Commit until the node ends, or no batch will be taken any more."""
-        said = ""
-        while not self._ending.is_set():
-            try:
-                progress = await self._try(lambda: asyncio.to_thread(committer.step))
-            except (faults.BatchTooOld, faults.NotCurrentOperator) as fault:
-                said = self._say(fault, said)
-                if _redatable(fault) and not await self._redate(fault):
-                    break
-            except (faults.ExchangeFrozen, faults.BatchWasReverted) as fault:
-                self._say(fault, said)
-                break
-            except faults.CommitFault as fault:
-                if fault.fatal:
-                    raise
-                said = self._say(fault, said)
-            else:
-                said = ""
-                if progress is not None and progress.stage in (Stage.SENT, Stage.REPLACED):
-                    continue
-            await self._pause(self.settings.poll)
-        await self._ending.wait()
-
-    def _say(self, fault: faults.CommitFault, said: str) -> str:
-        """Log a fault once, not at every step."""
-        text = type(fault).__name__
-        if text != said:
-            log.error("cannot commit", fault=text, reason=str(fault), fatal=fault.fatal)
-        return text
-
-    async def _redate(self, fault: faults.BatchTooOld | faults.NotCurrentOperator) -> bool:
-        """Give the batches that are not on the chain the exchange's time; False if they cannot."""
-        try:
-            batches = await self._sequencer.redate(fault.batch, self._engine.now)
-        except RedateError as error:
-            self._halted_here = True
-            reason = f"batch {fault.batch} can be neither committed nor redated"
-            log.error("trading halted", reason=reason, error=str(error))
-            await self._sequencer.submit(c.Halted(reason))
-            return False
-        if batches:
-            log.warning(
-                "batches redated",
-                first=batches[0].id,
-                last=batches[-1].id,
-                built_at=batches[0].built_at,
-            )
-        return True
-
-
-def _redatable(fault: faults.BatchTooOld | faults.NotCurrentOperator) -> bool:
-    """Whether another header would do: ours is the current operator, under another index."""
-    return not isinstance(fault, faults.NotCurrentOperator) or fault.is_current
 
 
 # --- the command --------------------------------------------------------------------------------
