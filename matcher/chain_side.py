@@ -120,11 +120,16 @@ class ChainSide:
         self._ending = ending
         self._head = self._final = 0  # newest batches on the chain, as last said
         self._halted_here = False
+        self._listeners: list[Callable[[], None]] = []
 
     def on_events(self, _sequence: int, command: c.Command, *_: object) -> None:
         """Listen to the sequencer: note up to which block the journal was told."""
         if isinstance(command, c.ChainBlock):
             self.told = command
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` after each look at the chain."""
+        self._listeners.append(listener)
 
     def begin(self) -> None:
         """Follow on from where the journal ends."""
@@ -149,6 +154,8 @@ class ChainSide:
         self.time = max(self.time, await asyncio.to_thread(self.follower.exchange_time))
         await self._door.tick()
         self._note_batches()
+        for listener in self._listeners:
+            listener()
 
     def _note_batches(self) -> None:
         """Say which batches the chain has taken, and forget what nobody will ask for."""

@@ -315,6 +315,11 @@ class Feed:
 
     # --- the way out ------------------------------------------------------------------------------
 
+    @property
+    def unplaced(self) -> int:
+        """Ops that no batch has told the place of."""
+        return len(self._unplaced)
+
     def order(self, account: int, order_id: int) -> OrderState | None:
         """An order that is open, or not long over."""
         return self._open.get((account, order_id)) or self._closed.get((account, order_id))

@@ -1,7 +1,30 @@
 """What the gateway asks about the chain, answered by the follower."""
 
-from matcher.chain.follower import Follower
+from typing import Protocol
+
+from matcher.chain.committed import CommittedBatches
+from matcher.commands import ChainBlock
 from matcher.gateway.chain_view import BatchPlace, BatchStage
+
+
+class Known(Protocol):
+    """What a `Follower` knows, or was told by one."""
+
+    @property
+    def batches(self) -> CommittedBatches:
+        """As of the last block told."""
+
+    @property
+    def told(self) -> ChainBlock | None:
+        """The last block whose facts were told."""
+
+    @property
+    def time(self) -> int:
+        """The chain's time, seconds."""
+
+    @property
+    def height(self) -> int:
+        """Number of the newest block."""
 
 
 class FollowedChain:
@@ -10,9 +33,10 @@ class FollowedChain:
     Parameters
     ----------
     follower : Follower
+        Or what another process was told by one.
     """
 
-    def __init__(self, follower: Follower):
+    def __init__(self, follower: Known):
         self._follower = follower
 
     def head(self) -> int:

@@ -39,6 +39,7 @@ from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
 
 if TYPE_CHECKING:
+    from matcher.processes.supervisor import Supervisor
     from matcher.publisher import Publisher  # compiles kernels when imported
 
 log = structlog.get_logger(__name__)
@@ -273,23 +274,39 @@ class Node:
     help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
 )
 @click.option(
+    "--processes",
+    "gateways",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Run in several processes: the matcher, the batcher, and N gateways at one port.",
+)
+@click.option(
     "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
 )
 @click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
-def cli(log_level: str, log_json: bool, keystore: Path | None, **options: Any) -> None:
+def cli(
+    log_level: str, log_json: bool, gateways: int | None, keystore: Path | None, **options: Any
+) -> None:
     """Run an exchange: follow the chain, match orders, commit batches, serve wallets."""
     configure_logging(log_level, log_json)
     try:
         settings = _settings(load_operator(keystore), **options)
-        asyncio.run(_run(settings))
+        asyncio.run(_run(settings, gateways, log_level, log_json))
     except QuoinError as error:
         log.error("node failed", reason=str(error), kind=type(error).__name__)
         sys.exit(1)
 
 
-async def _run(settings: Settings) -> None:
+def _supervisor(settings: Settings, gateways: int, *logging: Any) -> "Supervisor":
+    from matcher.processes.supervisor import Supervisor
+
+    return Supervisor(settings, gateways, *logging)
+
+
+async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
     """Run a node until it is told to end by a signal."""
-    node, loop = Node(settings), asyncio.get_running_loop()
+    node = Node(settings) if gateways is None else _supervisor(settings, gateways, *logging)
+    loop = asyncio.get_running_loop()
 
     def end(number: signal.Signals) -> None:
         log.info("signal", name=number.name)

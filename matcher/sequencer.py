@@ -25,7 +25,17 @@ from matcher.redate import RedateError
 
 log = structlog.get_logger()
 
-__all__ = ["Door", "Policy", "Replay", "Sequencer", "Stopped"]
+
+__all__ = [
+    "REFUSALS",
+    "Door",
+    "Policy",
+    "Replay",
+    "Republished",
+    "Sequencer",
+    "Stopped",
+    "publish",
+]
 
 Listener = Callable[[int, c.Command, list[Event], bool], None]
 BatchListener = Callable[[Batch, bool], None]
@@ -258,15 +268,9 @@ class Sequencer:
                 entry.answer()
         for entry in group:
             for batch in entry.batches:
-                await asyncio.to_thread(self._publish, entry.command, batch)
+                await asyncio.to_thread(publish, self.archive, entry.command, batch)
                 self.tell_batch(batch, replaying=False)
             entry.answer()
-
-    def _publish(self, command: c.Command, batch: Batch) -> None:
-        if isinstance(command, c.Redate):
-            self.archive.replace(batch)
-        else:
-            self.archive.write(batch)
 
     def apply(
         self, sequence: int, command: c.Command, *, replaying: bool
@@ -295,49 +299,88 @@ class Sequencer:
             self._wake.set()
 
 
-class Replay:
-    """Brings a new sequencer to where its journal ends.
+def publish(archive: Archive, command: c.Command, batch: Batch) -> None:
+    """Put what a command closed, or redated, into the archive."""
+    if isinstance(command, c.Redate):
+        archive.replace(batch)
+    else:
+        archive.write(batch)
 
-    A batch that was redated later was published anew then; so batches that differ from the archive
-    are only judged when the journal is at its end.
-    """
+
+class Replay:
+    """Brings a new sequencer to where its journal ends."""
 
     def __init__(self, sequencer: Sequencer):
         self._sequencer = sequencer
-        self._differing: dict[int, Batch] = {}
-        self._redated: set[int] = set()
+        self._published = Republished(sequencer.archive)
 
     async def run(self) -> None:
         """Replay everything, giving way to other tasks now and then."""
         sequencer = self._sequencer
         for sequence, command in sequencer._journal.replay():
             result, batches = sequencer.apply(sequence, command, replaying=True)
-            if isinstance(command, c.Redate) and not isinstance(result, Exception):
-                self._redated.update(batch.id for batch in batches)
+            self._published.take(command, result, batches)
             for batch in batches:
-                self._compare(batch)
                 sequencer.tell_batch(batch, replaying=True)
             if sequence % 1000 == 0:
                 await asyncio.sleep(0)
-        self._settle()
+        self._published.settle()
         if sequencer.sequence != sequencer._journal.last:
             raise InvariantBroken(
                 f"replayed {sequencer.sequence} commands of {sequencer._journal.last}"
             )
 
+
+class Republished:
+    """Compares the batches of a replay with those in the archive, and publishes what is missing.
+
+    A batch that was redated later was published anew then; so batches that differ from the archive
+    are only judged when the journal is at its end.
+
+    Parameters
+    ----------
+    archive : Archive
+    """
+
+    def __init__(self, archive: Archive):
+        self._archive = archive
+        self._differing: dict[int, Batch] = {}
+        self._redated: set[int] = set()
+
+    def take(
+        self, command: c.Command, result: list[Event] | Exception, batches: Iterable[Batch]
+    ) -> None:
+        """Take in what a command of the journal closed or redated.
+
+        Raises
+        ------
+        ProtocolError
+            If a batch has other words than the one that was published.
+        """
+        for batch in batches:
+            if isinstance(command, c.Redate) and not isinstance(result, Exception):
+                self._redated.add(batch.id)
+            self._compare(batch)
+
+    def settle(self) -> None:
+        """The journal is at its end.
+
+        Raises
+        ------
+        ProtocolError
+            If a batch has another header than the one that was published, and nobody redated it.
+        """
+        for batch_id, batch in sorted(self._differing.items()):
+            if batch_id in self._redated:  # killed before the new header was published
+                self._archive.replace(batch)
+            else:
+                self._archive.write(batch)  # raises: it says what differs
+
     def _compare(self, batch: Batch) -> None:
-        archive = self._sequencer.archive
-        published = archive.read(batch.id) if batch.id in archive else None
+        published = self._archive.read(batch.id) if batch.id in self._archive else None
         if published == batch:
             self._differing.pop(batch.id, None)
         elif published is not None and published.words == batch.words:
             self._differing[batch.id] = batch
         else:
-            archive.write(batch)  # raises if it is another one: it says what differs
-
-    def _settle(self) -> None:
-        for batch_id, batch in sorted(self._differing.items()):
-            if batch_id in self._redated:  # killed before the new header was published
-                self._sequencer.archive.replace(batch)
-            else:
-                self._sequencer.archive.write(batch)  # raises likewise
+            self._archive.write(batch)  # raises if it is another one

@@ -55,6 +55,21 @@ class CommittedBatches:
             elif log.name == "BatchReverted":
                 self._revert(log.args["id"])
 
+    def standing(self) -> tuple[CommittedBatch, ...]:
+        """Batches that stand, batch 1 first."""
+        return tuple(self._standing)
+
+    def reverted(self) -> tuple[CommittedBatch, ...]:
+        """Batches that were reverted and whose place nobody has taken."""
+        return tuple(self._reverted.values())
+
+    def replace(
+        self, since: int, standing: Iterable[CommittedBatch], reverted: Iterable[CommittedBatch]
+    ) -> None:
+        """Be what another one is: the first `since` that stand here, and then those."""
+        self._standing = [*self._standing[:since], *standing]
+        self._reverted = {batch.id: batch for batch in reverted}
+
     def _commit(self, log: Log) -> None:
         batch_id = log.args["id"]
         if batch_id == 0:

@@ -1,0 +1,139 @@
+"""What a process of the exchange is told when it is started."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from matcher.chain.fees import FeePolicy
+from matcher.eip712 import Domain, keccak
+from matcher.journal import Identity
+from matcher.lanes import Policy
+from matcher.settings import Settings
+from matcher.types import Windows
+
+MATCHER: Final = "matcher"
+BATCHER: Final = "batcher"
+GATEWAY: Final = "gateway"  # and a number from 1
+PUBLISHER: Final = "publisher"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange on this machine, and which part of it a process is.
+
+    Attributes
+    ----------
+    name : str
+        Of the process: matcher, batcher, gateway-1, ...
+    processes : tuple of str
+        Names of all of them; the place of a name is the number of its bell and its words.
+    bells : tuple of int
+        An event file descriptor for each.
+    data : str
+        Directory of the journal, the archive, and the batcher's socket.
+    run : str
+        Beginning of the names of its segments in shared memory.
+    place : str
+        Directory of the segments.
+    listening : int
+        Descriptor of the gateways' socket; -1 where there is none.
+    operator : bytes
+        Key of who commits; empty for everybody but the batcher.
+    """
+
+    name: str
+    processes: tuple[str, ...]
+    bells: tuple[int, ...]
+    data: str
+    run: str
+    place: str
+    chain_id: int
+    registry: bytes
+    genesis: bytes
+    windows: Windows
+    rpc: str
+    deployment: str | None
+    host: str
+    confirmations: int
+    batches: Policy
+    fees: FeePolicy
+    poll: float
+    origins: tuple[str, ...]
+    publish: str | None
+    log_level: str
+    log_json: bool
+    listening: int = -1
+    operator: bytes = b""
+
+    @property
+    def number(self) -> int:
+        """Of this process."""
+        return self.processes.index(self.name)
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """Names of those who send commands to the matcher."""
+        return tuple(name for name in self.processes if is_sender(name))
+
+    @property
+    def identity(self) -> Identity:
+        """Whose journal it is."""
+        return Identity(self.chain_id, self.registry, keccak(self.genesis))
+
+    @property
+    def domain(self) -> Domain:
+        """What traders sign for."""
+        return Domain(self.chain_id, self.registry)
+
+    @property
+    def journal(self) -> Path:
+        """Directory of the journal."""
+        return Path(self.data) / "journal"
+
+    @property
+    def archive(self) -> Path:
+        """Directory of the batches."""
+        return Path(self.data) / "batches"
+
+    @property
+    def socket(self) -> Path:
+        """Where the batcher answers."""
+        return sockets_of(Path(self.data)) / "batcher"
+
+    def segment(self, *parts: str) -> str:
+        """Name of a segment in shared memory."""
+        return ".".join((self.run, *parts))
+
+    def settings(self) -> Settings:
+        """As a node in one process would have them."""
+        from eth_account import Account
+
+        return Settings(
+            rpc=self.rpc,
+            data=Path(self.data),
+            deployment=Path(self.deployment) if self.deployment else None,
+            host=self.host,
+            confirmations=self.confirmations,
+            operator=Account.from_key(self.operator) if self.operator else None,
+            batches=self.batches,
+            fees=self.fees,
+            poll=self.poll,
+            origins=self.origins,
+            publish=self.publish,
+        )
+
+
+def is_sender(name: str) -> bool:
+    """Whether a process sends commands to the matcher."""
+    return name == BATCHER or name.startswith(GATEWAY)
+
+
+def run_of(data: Path) -> str:
+    """What the names of an exchange's segments begin with: another data directory, another name."""
+    return "node-" + hashlib.sha256(bytes(data.resolve())).hexdigest()[:16]
+
+
+def sockets_of(data: Path) -> Path:
+    """Directory of an exchange's sockets."""
+    return data / "processes"
