@@ -7,14 +7,13 @@ sequencer's own Clock, OpenBatch and CloseBatch included; so a replay is the sam
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
-from matcher.batcher import Batcher
 from matcher.engine import Engine
 from matcher.errors import ChainError, InvariantBroken, QuoinError
 from matcher.events import Event
@@ -22,6 +21,9 @@ from matcher.journal import Journal, encode
 from matcher.lanes import Entry, Lanes, Policy, busy, due, is_urgent, with_needs
 from matcher.merkle import Path
 from matcher.redate import RedateError
+
+if TYPE_CHECKING:
+    from matcher.batcher import Batcher  # compiles kernels when imported
 
 log = structlog.get_logger()
 
@@ -93,7 +95,7 @@ class Sequencer:
         self,
         journal: Journal,
         engine: Engine,
-        batcher: Batcher,
+        batcher: "Batcher",
         archive: Archive,
         clock: Callable[[], int],
         policy: Policy | None = None,

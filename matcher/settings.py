@@ -5,16 +5,17 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
 from matcher.chain.fees import FeePolicy
 from matcher.errors import QuoinError
-from matcher.sequencer import Policy
+from matcher.lanes import Policy
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount  # takes a second to import
 
 KEY_VARIABLE: Final = "QUOIN_OPERATOR_KEY"
 PASSWORD_VARIABLE: Final = "QUOIN_KEYSTORE_PASSWORD"
@@ -58,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     confirmations: int = 1
-    operator: LocalAccount | None = None
+    operator: "LocalAccount | None" = None
     batches: Policy = Policy()
     fees: FeePolicy = FeePolicy()
     poll: float = 0.5
@@ -66,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     publish: str | None = None
 
 
-def load_operator(keystore: Path | None) -> LocalAccount | None:
+def load_operator(keystore: Path | None) -> "LocalAccount | None":
     """The operator's account: of a keystore file, else of the environment; None without both.
 
     A key is never taken from the command line, where other users of the machine could read it.
@@ -89,10 +90,12 @@ def load_operator(keystore: Path | None) -> LocalAccount | None:
         ) from None
 
 
-def _from_keystore(path: Path) -> LocalAccount:
+def _from_keystore(path: Path) -> "LocalAccount":
     password = os.environ.get(PASSWORD_VARIABLE)
     if password is None:
         raise SettingsError(f"{PASSWORD_VARIABLE}: not set; it opens {path}")
+    from eth_account import Account
+
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
         return _account(Account.decrypt(content, password))
@@ -102,7 +105,9 @@ def _from_keystore(path: Path) -> LocalAccount:
         raise SettingsError(f"{path}: no keystore file that {PASSWORD_VARIABLE} opens") from None
 
 
-def _account(key: Any) -> LocalAccount:
+def _account(key: Any) -> "LocalAccount":
+    from eth_account import Account
+
     account: LocalAccount = Account.from_key(key)
     return account
 

@@ -2,12 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from matcher.chain.logs import Log
 from matcher.errors import ChainError
+
+if TYPE_CHECKING:
+    from matcher.chain.logs import Log  # imports much that its readers do not need
 
 EVENTS: Final = frozenset({"BatchCommitted", "BatchReverted"})
 
@@ -41,7 +43,7 @@ class CommittedBatches:
         self._standing: list[CommittedBatch] = []  # batch 1 first
         self._reverted: dict[int, CommittedBatch] = {}
 
-    def take(self, logs: Iterable[Log]) -> None:
+    def take(self, logs: "Iterable[Log]") -> None:
         """Learn from logs in the order of the chain; those of other events are passed over.
 
         Raises
@@ -70,7 +72,7 @@ class CommittedBatches:
         self._standing = [*self._standing[:since], *standing]
         self._reverted = {batch.id: batch for batch in reverted}
 
-    def _commit(self, log: Log) -> None:
+    def _commit(self, log: "Log") -> None:
         batch_id = log.args["id"]
         if batch_id == 0:
             return  # genesis: final at once

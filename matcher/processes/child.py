@@ -1,15 +1,16 @@
-"""A process of the exchange: ``python -m matcher.processes.child DESCRIPTOR``.
+"""A process of the exchange: ``python -m matcher.processes.child NAME DESCRIPTOR``.
 
-Only the supervisor starts it, and says over the socket of that descriptor what it is to be.
+Only the supervisor starts it. It imports what it will need, and waits to be told over the socket of
+that descriptor: as soon as those are at work that it needs.
 """
 
 import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -24,10 +25,18 @@ from matcher.settings import configure_logging
 log = structlog.get_logger(__name__)
 
 
-def main(descriptor: int) -> int:
+class Lively(Protocol):
+    """A process on an event loop."""
+
+    async def run(self, life: Life) -> None:
+        """Run until told to end."""
+
+
+def main(name: str, descriptor: int) -> int:
     """Be what the supervisor says; the exit code."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # of the terminal: the supervisor sees to it
+    run = _work(name)
     connected = socket.socket(fileno=descriptor)
     plan = _read_plan(connected)
     configure_logging(plan.log_level, plan.log_json)
@@ -35,8 +44,7 @@ def main(descriptor: int) -> int:
     control = Control(connected)
     try:
         board = Board.attach(Path(plan.place), plan.segment("board"), len(plan.processes))
-        bells = Bells(board, plan.bells)
-        _run(plan, board, bells, control)
+        run(plan, board, Bells(board, plan.bells), control)
     except QuoinError as error:
         log.error("process failed", reason=str(error), kind=type(error).__name__)
         control.send(Ended(f"{type(error).__name__}: {error}"))
@@ -55,30 +63,40 @@ def _read_plan(connected: socket.socket) -> Plan:
     return msgspec.json.decode(data, type=Plan)
 
 
-def _run(plan: Plan, board: Board, bells: Bells, control: Control) -> None:
-    if plan.name == MATCHER:
+def _work(name: str) -> Callable[[Plan, Board, Bells, Control], None]:
+    """What a process of that name does."""
+    if name == MATCHER:
         from matcher.processes.writer import Writer
 
-        writer = Writer(plan, board, bells, control)
-        signal.signal(signal.SIGTERM, lambda *_: writer.stop())
-        writer.run()
-    elif plan.name == BATCHER:
+        def write(plan: Plan, board: Board, bells: Bells, control: Control) -> None:
+            writer = Writer(plan, board, bells, control)
+            signal.signal(signal.SIGTERM, lambda *_: writer.stop())
+            writer.run()
+
+        return write
+    make: Callable[[Plan, Board, Bells], Lively]
+    if name == BATCHER:
         from matcher.processes.batcher_process import BatcherProcess
 
-        asyncio.run(_live(BatcherProcess(plan, board, bells).run, control))
-    elif plan.name == PUBLISHER:
+        make = BatcherProcess
+    elif name == PUBLISHER:
         from matcher.processes.publisher_process import PublisherProcess
 
-        asyncio.run(_live(PublisherProcess(plan, board, bells).run, control))
+        make = PublisherProcess
     else:
         from matcher.processes.gateway_process import GatewayProcess
 
-        asyncio.run(_live(GatewayProcess(plan, board, bells).run, control))
+        make = GatewayProcess
+
+    def live(plan: Plan, board: Board, bells: Bells, control: Control) -> None:
+        asyncio.run(_live(make(plan, board, bells), control))
+
+    return live
 
 
-async def _live(run: Callable[[Life], Coroutine[Any, Any, None]], control: Control) -> None:
-    await run(Life(control))
+async def _live(process: Lively, control: Control) -> None:
+    await process.run(Life(control))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from matcher.processes.plan import Plan
 from matcher.segments import Records
 
 CELL: Final = np.dtype([("tag", "<i8"), ("body", "<i8", (7,))])
@@ -19,7 +20,13 @@ _TAG: Final = struct.Struct("<q")
 _INDEX_BITS: Final = 20
 LONGEST: Final = (1 << _INDEX_BITS) - 1  # cells
 
+CELLS: Final = 1 << 15  # of a lane: some 5,000 orders
+ACKS: Final = 1 << 15
 ACK: Final = np.dtype([("origin", "<i8"), ("sequence", "<i8")])  # sequence 0: not taken, BUSY
+
+
+_CELL_BITS: Final = 44
+_CELL_MASK: Final = (1 << _CELL_BITS) - 1
 
 
 class Letter(NamedTuple):
@@ -82,3 +89,31 @@ def _extent(raw: bytes, at: int, total: int) -> tuple[int, bool]:
         if _TAG.unpack_from(raw, size * (at + i))[0] != tag | i:
             return i, False
     return count, True
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def lane_of(sender: int, ordinary: bool) -> int:
+    """Number of a lane: two for each process."""
+    return 2 * sender + ordinary
+
+
+def origin_of(lane: int, cell: int) -> int:
+    """Where a letter comes from: its lane, and its first cell since the ring was made. Not 0."""
+    return (lane + 1) << _CELL_BITS | cell
+
+
+def lane_and_cell(origin: int) -> tuple[int, int]:
+    """The inverse."""
+    return (origin >> _CELL_BITS) - 1, origin & _CELL_MASK
+
+
+def lane_name(plan: Plan, sender: str, ordinary: bool) -> str:
+    """Name of the ring that holds a lane."""
+    return plan.segment(sender, "ordinary" if ordinary else "urgent")
+
+
+def acks_name(plan: Plan, sender: str) -> str:
+    """Name of the ring that tells a sender what became of its letters."""
+    return plan.segment(sender, "acks")

@@ -17,7 +17,16 @@ from matcher.events import Event
 from matcher.journal import encode
 from matcher.lanes import Entry, busy, is_urgent
 from matcher.processes.board import Bells, Board
-from matcher.processes.letters import ACK, CELL, cells_of
+from matcher.processes.letters import (
+    ACK,
+    ACKS,
+    CELL,
+    acks_name,
+    cells_of,
+    lane_and_cell,
+    lane_name,
+    lane_of,
+)
 from matcher.processes.plan import MATCHER, Plan
 from matcher.processes.replica import Replica
 from matcher.rings import Producer, Ring
@@ -26,38 +35,7 @@ from matcher.sequencer import Stopped
 
 log = structlog.get_logger(__name__)
 
-CELLS: Final = 1 << 15  # of a lane: some 5,000 orders
-ACKS: Final = 1 << 15
 UNDER_WAY: Final = ACKS // 2 - 1  # letters of a lane whose fate is not known
-
-ORDINARY: Final = 1
-_CELL_BITS: Final = 44
-_CELL_MASK: Final = (1 << _CELL_BITS) - 1
-
-
-def lane_of(sender: int, ordinary: bool) -> int:
-    """Number of a lane: two for each process."""
-    return 2 * sender + ordinary
-
-
-def origin_of(lane: int, cell: int) -> int:
-    """Where a letter comes from: its lane, and its first cell since the ring was made. Not 0."""
-    return (lane + 1) << _CELL_BITS | cell
-
-
-def lane_and_cell(origin: int) -> tuple[int, int]:
-    """The inverse."""
-    return (origin >> _CELL_BITS) - 1, origin & _CELL_MASK
-
-
-def lane_name(plan: Plan, sender: str, ordinary: bool) -> str:
-    """Name of the ring that holds a lane."""
-    return plan.segment(sender, "ordinary" if ordinary else "urgent")
-
-
-def acks_name(plan: Plan, sender: str) -> str:
-    """Name of the ring that tells a sender what became of its letters."""
-    return plan.segment(sender, "acks")
 
 
 class _Lane:

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -10,8 +10,10 @@ from matcher.chain.fees import FeePolicy
 from matcher.eip712 import Domain, keccak
 from matcher.journal import Identity
 from matcher.lanes import Policy
-from matcher.settings import Settings
 from matcher.types import Windows
+
+if TYPE_CHECKING:
+    from matcher.settings import Settings  # imports much that few processes need
 
 MATCHER: Final = "matcher"
 BATCHER: Final = "batcher"
@@ -105,9 +107,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Name of a segment in shared memory."""
         return ".".join((self.run, *parts))
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """As a node in one process would have them."""
         from eth_account import Account
+
+        from matcher.settings import Settings
 
         return Settings(
             rpc=self.rpc,

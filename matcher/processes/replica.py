@@ -3,18 +3,21 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
 from matcher import commands as c
 from matcher.batch import Batch
-from matcher.batcher import Batcher
 from matcher.engine import Engine
 from matcher.events import Event
 from matcher.processes.board import Bells, Board
 from matcher.processes.plan import Plan
 from matcher.processes.tail import Tail
 from matcher.sequencer import REFUSALS, Listener
+
+if TYPE_CHECKING:
+    from matcher.batcher import Batcher
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +48,7 @@ class Replica:
         Why it does not follow any more.
     """
 
-    def __init__(self, plan: Plan, board: Board, bells: Bells, batcher: Batcher | None = None):
+    def __init__(self, plan: Plan, board: Board, bells: Bells, batcher: "Batcher | None" = None):
         self.engine = Engine(plan.windows)
         self.sequence = 0
         self.live = False

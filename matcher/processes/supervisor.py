@@ -35,8 +35,7 @@ from matcher.processes.control import (
     StateIs,
     Stop,
 )
-from matcher.processes.letters import ACK, CELL
-from matcher.processes.link import ACKS, CELLS, acks_name, lane_name
+from matcher.processes.letters import ACK, ACKS, CELL, CELLS, acks_name, lane_name
 from matcher.processes.notices import make_way, reachable
 from matcher.processes.plan import (
     BATCHER,
@@ -82,6 +81,7 @@ class Child:
         self.plan = plan
         self.starts = 0
         self.failures = 0
+        self.needed = asyncio.Event()  # set once those are at work that it needs
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
         self.details: dict[str, Any] = {}
@@ -178,9 +178,13 @@ class Supervisor:
         groups: list[list[Child]] = [[], [], []]
         for child in self.children.values():
             groups[{MATCHER: 0, BATCHER: 1}.get(child.name, 2)].append(child)
+        for child in self.children.values():
+            self._start(child)  # they import what they need while they wait
         for group in groups:
             for child in group:
-                self._start(child)
+                child.needed.set()
+                if child.alive and child.control is not None:
+                    child.control.send_line(msgspec.json.encode(child.plan))
             if not await self._all_ready(group):
                 return
         gateway = self.children[f"{GATEWAY}-1"]
@@ -239,7 +243,7 @@ class Supervisor:
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
         child.process = subprocess.Popen(
-            [sys.executable, "-m", "matcher.processes.child", str(theirs.fileno())],
+            [sys.executable, "-m", "matcher.processes.child", plan.name, str(theirs.fileno())],
             pass_fds=inherited,
             stdin=subprocess.DEVNULL,
             env=environment,
@@ -254,7 +258,8 @@ class Supervisor:
         loop.add_reader(ours, self._hear, child)
         descriptor = os.pidfd_open(child.process.pid)
         loop.add_reader(descriptor, self._died, child, descriptor)
-        child.control.send_line(msgspec.json.encode(plan))
+        if child.needed.is_set():
+            child.control.send_line(msgspec.json.encode(plan))
 
     def _hear(self, child: Child) -> None:
         control = child.control

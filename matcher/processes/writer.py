@@ -14,15 +14,23 @@ import structlog
 from matcher.batch import Header
 from matcher.commands import AnyCommand, Command
 from matcher.engine import Engine
+from matcher.errors import ChainError
 from matcher.journal import Journal
 from matcher.lanes import Entry, Lanes, due, with_needs
 from matcher.processes.board import GROUP_MAX, Bells, Board
 from matcher.processes.control import Control, SayState, StateIs, Stop
-from matcher.processes.letters import ACK, CELL, letters_in
-from matcher.processes.link import acks_name, lane_and_cell, lane_name, lane_of, origin_of
+from matcher.processes.letters import (
+    ACK,
+    CELL,
+    acks_name,
+    lane_and_cell,
+    lane_name,
+    lane_of,
+    letters_in,
+    origin_of,
+)
 from matcher.processes.plan import Plan
 from matcher.rings import Consumer, Producer, Ring
-from matcher.sequencer import REFUSALS
 
 log = structlog.get_logger(__name__)
 
@@ -223,7 +231,7 @@ class Writer:
     def _apply(self, command: Command) -> None:
         try:
             self._engine.apply(command)
-        except REFUSALS:
+        except ChainError:
             return  # told to who sent it, by his own replica
 
     def _ack(self, origin: int, sequence: int) -> None:
