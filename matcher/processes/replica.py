@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,8 +14,8 @@ from matcher.engine import Engine
 from matcher.events import Event
 from matcher.processes.board import Bells, Board
 from matcher.processes.plan import Plan
-from matcher.processes.tail import Tail
 from matcher.sequencer import REFUSALS, Listener
+from matcher.tail import Tail
 
 if TYPE_CHECKING:
     from matcher.batcher import Batcher
@@ -58,6 +59,7 @@ class Replica:
         self._board = board
         self._bells = bells
         self._tail = Tail(plan.journal, plan.identity)
+        self._decoding: Iterator[tuple[int, c.Command]] | None = None  # of the group at hand
         self._listeners: list[Listener] = []
         self._before: list[Callable[[], None]] = []
         self._applied: list[Applied] = []
@@ -109,7 +111,6 @@ class Replica:
         if self._ended is not None and not self._ended.done():
             asyncio.get_running_loop().remove_reader(self._bells.own(self._number))
             self._ended.set_result(None)
-        self._tail.close()
 
     def stir(self) -> None:
         """Look for work soon."""
@@ -154,9 +155,25 @@ class Replica:
         return True
 
     def _apply_some(self, until: int) -> None:
-        for sequence, command in self._tail.read(until, TURN):
+        for sequence, command in self._next(until):
             self._apply(sequence, command)
         self._board.note_applied(self._number, self.sequence)
+
+    def _next(self, until: int) -> list[tuple[int, c.Command]]:
+        """The next commands up to `until`, which is where a group ends; at most `TURN`."""
+        found: list[tuple[int, c.Command]] = []
+        while len(found) < TURN:
+            if self._decoding is None:
+                if self._tail.last >= until:
+                    break
+                after = self._tail.last
+                self._decoding = next(self._tail.groups()).decoded(after)
+            room = TURN - len(found)
+            some = list(islice(self._decoding, room))
+            found += some
+            if len(some) < room:
+                self._decoding = None
+        return found
 
     def _apply(self, sequence: int, command: c.Command) -> None:
         self.sequence = sequence

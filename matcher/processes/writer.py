@@ -87,8 +87,9 @@ class Writer:
     Notes
     -----
     The order of steps is what a crash at any moment depends on: the group and where it came from
-    (`Board.note_group`), the journal, the acks, the sync, the word that says so. Whoever reads that
-    a command is synced finds its ack; a writer that finds a group half done tells its acks again.
+    (`Board.note_group`), the journal and its sync, the acks, the word that says so. Whoever reads
+    there that a command is synced finds its ack; a writer that finds a group in the journal tells
+    its acks again.
     """
 
     def __init__(self, plan: Plan, board: Board, bells: Bells, control: Control):
@@ -215,13 +216,13 @@ class Writer:
             origins = np.array([entry.origin for entry in group], np.int64)
             self._board.note_group(self._journal.last + 1, origins)
             sequences = self._journal.append_encoded([entry.payload for entry in group])
-            for sequence, entry in zip(sequences, group, strict=True):
-                self._ack(entry.origin, sequence)
-            self._send_acks()
             synced = self._disk.submit(self._journal.sync)
             for entry in group:  # nobody sees it before it is synced
                 self._apply(entry.command)
             synced.result()
+            for sequence, entry in zip(sequences, group, strict=True):
+                self._ack(entry.origin, sequence)
+            self._send_acks()
             self._board.synced = self._journal.last
             self._board.note_applied(self._number, self._journal.last)
         self._send_acks()
