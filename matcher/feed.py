@@ -128,7 +128,7 @@ class Feed:
         elif isinstance(command, AccountOpened) and command.account not in self._opened:
             self._opened.add(command.account)
             self._accounts_of.setdefault(command.owner, []).append(command.account)
-        self._update = update = Update(sequence, self.now, {}, [], {}, [])
+        self._update = update = Update(sequence, self.now, {}, [], {}, [], command)
         last: PlacedOp | None = None
         for event in events:
             if isinstance(event, Op):

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from matcher.batch import Batch
+from matcher.commands import Command
 from matcher.events import (
     CancelReason,
     Credited,
@@ -102,6 +103,7 @@ class Update(msgspec.Struct):
     fills: list[Fill]
     orders: dict[tuple[int, int], OrderState]  # (account, id)
     movements: list[Movement]
+    command: Command | None = None  # that did it
 
 
 class ObeyedCancelAll(msgspec.Struct, frozen=True):

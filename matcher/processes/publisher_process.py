@@ -42,7 +42,8 @@ class PublisherProcess:
         assert name is not None
         replica.subscribe(self._feed.on_events)
         await replica.catch_up()
-        publisher = Publisher(self._feed, replica.engine, name)
+        publisher = Publisher(self._feed, replica.engine, name, at_once=False)
+        replica.after_turn(publisher.flush)
         replica.follow()
         log.info("publishing", name=name)
         life.ready(self._state, name=name)

@@ -62,6 +62,7 @@ class Replica:
         self._decoding: Iterator[tuple[int, c.Command]] | None = None  # of the group at hand
         self._listeners: list[Listener] = []
         self._before: list[Callable[[], None]] = []
+        self._after: list[Callable[[], None]] = []
         self._applied: list[Applied] = []
         self._ended: asyncio.Future[None] | None = None
         self._scheduled = False
@@ -73,6 +74,10 @@ class Replica:
     def on_turn(self, look: Callable[[], None]) -> None:
         """Call `look()` whenever this process wakes, before anything is applied."""
         self._before.append(look)
+
+    def after_turn(self, look: Callable[[], None]) -> None:
+        """Call `look()` after some commands were applied, before others get their turn."""
+        self._after.append(look)
 
     def on_applied(self, listener: Applied) -> None:
         """Call `listener(sequence, command, result, batches)` after each command."""
@@ -152,6 +157,8 @@ class Replica:
         if self.sequence >= synced:
             return False
         self._apply_some(synced)
+        for look in self._after:
+            look()
         return True
 
     def _apply_some(self, until: int) -> None:
