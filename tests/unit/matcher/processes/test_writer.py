@@ -1,0 +1,319 @@
+"""The matcher as a process, killed between any two of its steps: each command happens once."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matcher import commands as c
+from matcher.chain.fees import FeePolicy
+from matcher.engine import Engine
+from matcher.errors import ChainError, Reject
+from matcher.events import Event, OrderAccepted, Rejected
+from matcher.journal import Journal
+from matcher.lanes import Policy
+from matcher.processes.board import Bells, Board
+from matcher.processes.control import Control, Ready, Stop
+from matcher.processes.letters import ACK, CELL, acks_name, lane_name
+from matcher.processes.link import Link
+from matcher.processes.plan import BATCHER, MATCHER, Plan
+from matcher.processes.replica import Replica
+from matcher.processes.writer import Writer
+from matcher.rings import Ring
+from matcher.sequencer import Stopped
+from tests.support.life import GENESIS
+from tests.support.peers import Peer, peers
+from tests.support.pit import START, WINDOWS, names, owner_of
+from tests.unit.matcher.test_sequencer import FACTS, order
+
+NAMES = (MATCHER, BATCHER, "gateway-1", "gateway-2")
+
+
+class DyingWriter(Writer):
+    """The real one; killed at a step of the group that holds an order of account 2."""
+
+    step = ""
+
+    def _die(self, step: str) -> None:
+        if step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _write_group(self) -> None:
+        waiting = [entry.command for entry in self._lanes._ordinary]
+        self._doomed = any(
+            isinstance(command, c.PlaceOrder) and command.signed.order.account == 2
+            for command in waiting
+        )
+        if self._doomed:
+            self._die("read")
+        super()._write_group()
+
+    def _apply(self, command: c.Command) -> None:
+        super()._apply(command)
+
+    def _send_acks(self) -> None:
+        doomed = getattr(self, "_doomed", False) and any(self._unsent.values())
+        if doomed:
+            self._die("synced")
+        super()._send_acks()
+        if doomed:
+            self._die("acked")
+
+
+class Floor:
+    """What the supervisor makes, and the senders, in this process."""
+
+    def __init__(self, directory: Path, begin: Callable[..., Peer], **policy: int):
+        self.begin = begin
+        self.bells = tuple(os.eventfd(0, os.EFD_NONBLOCK) for _ in NAMES)
+        self.directory = directory
+        self.policy = Policy(**({"max_age": 10} | policy))
+        self.board = Board.create(directory, "run.board", len(NAMES))
+        plan = self.plan(MATCHER)
+        self.rings = []
+        for sender in plan.senders:
+            for ordinary in (False, True):
+                name = lane_name(plan, sender, ordinary)
+                self.rings.append(Ring.create(name, CELL, capacity=1 << 10, place=directory))
+            name = acks_name(plan, sender)
+            self.rings.append(Ring.create(name, ACK, capacity=1 << 11, place=directory))
+        self.replicas: list[Replica] = []
+
+    def plan(self, name: str) -> Plan:
+        return Plan(
+            name=name,
+            processes=NAMES,
+            bells=self.bells,
+            data=str(self.directory / "data"),
+            run="run",
+            place=str(self.directory),
+            chain_id=1337,
+            registry=b"\x11" * 20,
+            genesis=GENESIS,
+            windows=WINDOWS,
+            rpc="",
+            deployment=None,
+            host="",
+            confirmations=1,
+            batches=self.policy,
+            fees=FeePolicy(),
+            poll=1.0,
+            origins=(),
+            publish=None,
+            log_level="info",
+            log_json=False,
+        )
+
+    async def write(self, step: str = "") -> Peer:
+        """Start a matcher that dies at a step, and wait until it is at work."""
+        ours, theirs = socket.socketpair()
+        self.control = Control(ours)
+
+        def run() -> None:
+            ours.close()
+            plan = self.plan(MATCHER)
+            board = Board.attach(self.directory, "run.board", len(NAMES))
+            writer = DyingWriter(plan, board, Bells(board, plan.bells), Control(theirs))
+            writer.step = step
+            writer.run()
+
+        peer = self.begin(run)
+        theirs.close()
+        while not any(isinstance(message, Ready) for message in self.control.read()):
+            assert not self.control.gone, "ended before it was ready"
+            await readable(ours)
+        return peer
+
+    async def link(self, name: str) -> Link:
+        plan = self.plan(name)
+        bells = Bells(self.board, self.bells)
+        replica = Replica(plan, self.board, bells)
+        link = Link(plan, self.board, bells, replica)
+        await replica.catch_up()
+        replica.follow()
+        self.replicas.append(replica)
+        return link
+
+    def journaled(self) -> list[c.Command]:
+        plan = self.plan(MATCHER)
+        with Journal(plan.journal, plan.identity) as journal:
+            return [command for _, command in journal.replay()]
+
+    def close(self) -> None:
+        for replica in self.replicas:
+            replica.stop()
+        for one in (self.board, *self.rings):
+            one.close()
+        for bell in self.bells:
+            os.close(bell)
+
+
+async def readable(one: socket.socket) -> None:
+    loop, seen = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(one, seen.set)
+    await asyncio.wait_for(seen.wait(), 60)
+    loop.remove_reader(one)
+
+
+@pytest.fixture
+async def floor(tmp_path: Path) -> AsyncIterator[Floor]:
+    with peers() as begin:
+        made = Floor(tmp_path / "segments", begin)
+        yield made
+        made.close()
+
+
+async def settled(work: Coroutine[Any, Any, list[Event]]) -> list[Event] | Exception:
+    try:
+        return await asyncio.wait_for(work, 60)
+    except (ChainError, Stopped) as error:
+        return error
+
+
+@pytest.mark.parametrize("step", ["read", "synced", "acked"])
+async def test_matcher_killed_between_its_steps_does_everything_once(
+    floor: Floor, step: str
+) -> None:
+    peer = await floor.write(step)
+    chain, first, second = [await floor.link(name) for name in NAMES[1:]]
+    await chain.submit(c.Clock(START))
+    for fact in FACTS:
+        await chain.submit(fact)
+    assert names(await first.submit(order(3, "buy", 1))) == ["OrderAccepted", "OrderRested"]
+
+    sent = {
+        "doomed": settled(first.submit(order(2, "sell", 1))),
+        "cancel": settled(second.submit(c.CancelOrder(3, 1, owner_of(3)))),
+        "fact": settled(chain.submit(c.Deposited(2, 2 * 10**8, START))),
+        "wrong": settled(chain.submit(c.Deposited(77, 1, START))),
+    }
+    waiting = {name: asyncio.ensure_future(work) for name, work in sent.items()}
+    await asyncio.to_thread(peer.wait)
+    await floor.write()
+    answers = {name: await task for name, task in waiting.items()}
+    late = await first.submit(order(2, "sell", 9))
+    assert names(late)[0] == "OrderAccepted"
+    floor.control.send(Stop())
+    await readable(floor.control.socket)  # the other end was closed
+
+    assert isinstance(answers["wrong"], ChainError)
+    assert names(answers["fact"]) in (["Credited", "Op"], [])
+    doomed = answers["doomed"]
+    assert isinstance(doomed, list)
+    lost = isinstance(doomed[0], Rejected)
+    if step == "read":
+        assert lost
+    else:
+        assert isinstance(doomed[0], OrderAccepted)
+    if lost:
+        assert doomed[0].code == Reject.BUSY
+    commands = floor.journaled()
+    placed = [
+        (one.signed.order.account, one.signed.order.id)
+        for one in commands
+        if isinstance(one, c.PlaceOrder)
+    ]
+    assert sorted(placed) == sorted([(3, 1), (2, 9), *([] if lost else [(2, 1)])])
+    assert commands.count(c.CancelOrder(3, 1, owner_of(3))) == 1
+    assert commands.count(c.Deposited(2, 2 * 10**8, START)) == 1
+    assert commands.count(c.Deposited(77, 1, START)) == 1
+    again = Engine(WINDOWS)
+    for command in commands:
+        try:
+            again.apply(command)
+        except ChainError:
+            continue
+    assert {replica.engine.state_hash() for replica in floor.replicas} == {again.state_hash()}
+
+
+async def test_cancels_pass_the_orders_that_wait_for_a_stalled_matcher(floor: Floor) -> None:
+    floor.policy = Policy(max_age=10, max_group=8, max_queue=20)
+    peer = await floor.write()
+    chain, first, second = [await floor.link(name) for name in NAMES[1:]]
+    await chain.submit(c.Clock(START))
+    for fact in FACTS:
+        await chain.submit(fact)
+    assert names(await first.submit(order(2, "sell", 1))) == ["OrderAccepted", "OrderRested"]
+
+    os.kill(peer.pid, signal.SIGSTOP)
+    os.waitpid(peer.pid, os.WUNTRACED)
+    flood = [asyncio.ensure_future(first.submit(order(3, "buy", 10 + i))) for i in range(21)]
+    await asyncio.sleep(0)
+    (busy,) = await flood.pop()
+    assert (busy.code, busy.found) == (Reject.BUSY, "20 commands waiting")
+    cancels = [
+        asyncio.ensure_future(second.submit(c.CancelOrder(account, number, owner_of(account))))
+        for account, number in ((2, 1), (3, 12))
+    ]
+    await asyncio.sleep(0)
+    os.kill(peer.pid, signal.SIGCONT)
+    answers = [await asyncio.wait_for(task, 60) for task in flood]
+    await asyncio.gather(*cancels)
+
+    assert names(cancels[0].result()) == ["OrderCanceled"]
+    (gone,) = answers.pop(2)
+    assert (gone.code, gone.field) == (Reject.BUSY, "queue")
+    assert all("OrderAccepted" in names(answer) for answer in answers)
+    floor.control.send(Stop())
+    assert await asyncio.to_thread(peer.wait) == 0
+    traders = [
+        command
+        for command in floor.journaled()
+        if isinstance(command, c.PlaceOrder | c.CancelOrder)
+    ]
+    assert traders[1:3] == [c.CancelOrder(2, 1, owner_of(2)), c.CancelOrder(3, 12, owner_of(3))]
+    placed = [command.signed.order.id for command in traders[3:]]
+    assert placed == [10, 11, *range(13, 30)]
+
+
+async def test_command_longer_than_what_is_read_at_once_arrives(floor: Floor) -> None:
+    await floor.write()
+    chain = await floor.link(BATCHER)
+    long = c.Halted("x" * 40_000)  # more cells than half the ring
+    assert await asyncio.wait_for(chain.submit(long), 60) == []
+    assert floor.replicas[0].engine.halted == long.reason
+
+
+async def test_urgent_commands_that_find_no_room_wait_for_it(floor: Floor) -> None:
+    peer = await floor.write()
+    chain = await floor.link(BATCHER)
+    os.kill(peer.pid, signal.SIGSTOP)
+    os.waitpid(peer.pid, os.WUNTRACED)
+    reasons = [f"{i} " + "x" * 2_000 for i in range(100)]  # the ring holds a third of them
+    told = [asyncio.ensure_future(chain.submit(c.Halted(reason))) for reason in reasons]
+    await asyncio.sleep(0)
+    assert chain._urgent.unsent
+    os.kill(peer.pid, signal.SIGCONT)
+    await asyncio.wait_for(asyncio.gather(*told), 60)
+    floor.control.send(Stop())
+    assert await asyncio.to_thread(peer.wait) == 0
+    assert [one.reason for one in floor.journaled() if isinstance(one, c.Halted)] == reasons
+
+
+async def test_sender_that_died_leaves_its_place_to_the_next(floor: Floor) -> None:
+    await floor.write()
+    chain = await floor.link(BATCHER)
+    await chain.submit(c.Clock(START))
+    for fact in FACTS:
+        await chain.submit(fact)
+
+    async def trade() -> None:
+        link = await floor.link("gateway-1")
+        for number in range(50):
+            await link.submit(order(2, "sell", number))
+
+    dead = floor.begin(lambda: asyncio.run(trade()))
+    mark = floor.plan(MATCHER).processes.index("gateway-1")
+    while floor.board.applied(mark) < floor.board.applied(1) + 5:
+        await asyncio.sleep(0)
+    dead.kill()
+    link = await floor.link("gateway-1")
+    answers = [await link.submit(order(2, "sell", number)) for number in range(50)]
+    assert {names(answer)[0] for answer in answers} <= {"Duplicate", "OrderAccepted"}
+    assert names(answers[0]) == ["Duplicate"]
+    assert len(floor.replicas[-1].engine.open_orders(2)) == 50
