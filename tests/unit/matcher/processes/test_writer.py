@@ -1,6 +1,7 @@
 """The matcher as a process, killed between any two of its steps: each command happens once."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
@@ -153,6 +154,12 @@ class Floor:
             os.close(bell)
 
 
+def stall(peer: Peer) -> None:
+    """Stop a process, until it is told to go on."""
+    os.kill(peer.pid, signal.SIGSTOP)
+    os.waitpid(peer.pid, os.WUNTRACED)
+
+
 async def readable(one: socket.socket) -> None:
     loop, seen = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(one, seen.set)
@@ -240,8 +247,7 @@ async def test_cancels_pass_the_orders_that_wait_for_a_stalled_matcher(floor: Fl
         await chain.submit(fact)
     assert names(await first.submit(order(2, "sell", 1))) == ["OrderAccepted", "OrderRested"]
 
-    os.kill(peer.pid, signal.SIGSTOP)
-    os.waitpid(peer.pid, os.WUNTRACED)
+    stall(peer)
     flood = [asyncio.ensure_future(first.submit(order(3, "buy", 10 + i))) for i in range(21)]
     await asyncio.sleep(0)
     (busy,) = await flood.pop()
@@ -282,8 +288,7 @@ async def test_command_longer_than_what_is_read_at_once_arrives(floor: Floor) ->
 async def test_urgent_commands_that_find_no_room_wait_for_it(floor: Floor) -> None:
     peer = await floor.write()
     chain = await floor.link(BATCHER)
-    os.kill(peer.pid, signal.SIGSTOP)
-    os.waitpid(peer.pid, os.WUNTRACED)
+    stall(peer)
     reasons = [f"{i} " + "x" * 2_000 for i in range(100)]  # the ring holds a third of them
     told = [asyncio.ensure_future(chain.submit(c.Halted(reason))) for reason in reasons]
     await asyncio.sleep(0)
@@ -306,11 +311,12 @@ async def test_sender_that_died_leaves_its_place_to_the_next(floor: Floor) -> No
         link = await floor.link("gateway-1")
         for number in range(50):
             await link.submit(order(2, "sell", number))
+            if number == 5:
+                heard.set()
 
+    heard = multiprocessing.Event()
     dead = floor.begin(lambda: asyncio.run(trade()))
-    mark = floor.plan(MATCHER).processes.index("gateway-1")
-    while floor.board.applied(mark) < floor.board.applied(1) + 5:
-        await asyncio.sleep(0)
+    assert await asyncio.to_thread(heard.wait, 60)
     dead.kill()
     link = await floor.link("gateway-1")
     answers = [await link.submit(order(2, "sell", number)) for number in range(50)]
