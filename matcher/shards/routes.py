@@ -416,6 +416,11 @@ class Routes:
         """keccak256 of the state text, 32 bytes."""
         return keccak(self.state_text().encode())
 
+    def check(self) -> None:
+        """Raise `InvariantBroken` if a shard finds what must never be."""
+        for shard in self._shards:
+            shard.check()
+
 
 def place_of(event: Event) -> tuple[int, int]:
     """(account, slot) of the order that an event cancels."""

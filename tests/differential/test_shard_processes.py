@@ -1,0 +1,79 @@
+"""Shards that match at the same time answer as one model does that takes the commands in turn."""
+
+import os
+import signal
+
+import pytest
+
+from matcher import commands as c
+from matcher.errors import ChainError
+from matcher.events import Event, Rejected
+from matcher.reference.exchange import Exchange
+from matcher.segments import OwnerGone
+from matcher.shards.processes import ShardProcesses
+from tests.support.streams import random_stream
+from tests.support.street import WINDOWS
+
+FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+SEEDS = range(20) if FUZZ else (5,)
+LENGTH = 10_000 if FUZZ else 2_000
+MARKETS = 5
+
+
+def told(answer: list[Event]) -> list[object]:
+    """An answer without the texts of rejects, which are for people."""
+    return [(e.code, e.field) if isinstance(e, Rejected) else e for e in answer]
+
+
+class Tape:
+    """Commands in the order in which they were told, with what was answered."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[c.Command, list[Event]]] = []
+
+    def hear(self, command: c.Command, events: list[Event]) -> None:
+        self.rows.append((command, events))
+
+    def compare(self) -> Exchange:
+        """Let the model take the same commands in this order."""
+        model = Exchange(WINDOWS)
+        for number, (command, events) in enumerate(self.rows):
+            assert told(events) == told(model.apply(command)), f"{number}: {command}"
+        return model
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shards_that_run_at_once_equal_the_reference_in_the_order_told(
+    count: int, seed: int
+) -> None:
+    commands = list(random_stream(seed, LENGTH, markets=MARKETS))  # made first: they come fast
+    tape, faults, most, sent = Tape(), 0, 0, 0
+    with ShardProcesses(count, WINDOWS, told=tape.hear) as shards:
+        for command in commands:
+            try:
+                shards.submit(command)
+                sent += 1
+            except ChainError:
+                faults += 1
+            most = max(most, shards.under_way)
+        shards.drain()
+        shards.check()
+        text, moves = shards.state_text(), shards.moves
+    assert len(tape.rows) == sent
+    assert sent + faults == LENGTH
+    assert text == tape.compare().state_text()
+    assert most > 8, "nothing was sent ahead"
+    assert min(moves[kind] for kind in ("atoms", "places", "slots", "judged again")) > 0
+
+
+def test_shard_that_dies_is_named_and_the_others_end() -> None:
+    commands = list(random_stream(5, 400, markets=MARKETS))
+    with ShardProcesses(2, WINDOWS) as shards:
+        for command in commands[:-1]:
+            shards.submit(command)
+        shards.drain()
+        os.kill(shards.processes[1].pid, signal.SIGKILL)
+        with pytest.raises(OwnerGone, match="from-1"):
+            shards.check()
+    assert all(not process.is_alive() for process in shards.processes)
