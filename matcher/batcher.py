@@ -5,21 +5,32 @@ a function of the commands and events that were added, so a replayed journal mak
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
 
 from matcher import commands as c
 from matcher import events as e
-from matcher import words
-from matcher.batch import Batch, Header, SignedMessage, order_file, parent_of, words_depth
+from matcher.batch import (
+    CHUNK_BYTES,
+    WORD_BYTES,
+    Batch,
+    Header,
+    SignedMessage,
+    order_file,
+    parent_of,
+    words_depth,
+)
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
 from matcher.forest import WholeTree
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement_layout import QUAD
 from matcher.ledger import Ledger
 from matcher.merkle import Path, keccak
 from matcher.redate import Closed, RedateError, invalid_ops
-from matcher.types import CHUNK_OPS, FEE_ACCOUNT, SLOTS, SignedOrder, Windows
+from matcher.types import CHUNK_OPS, SignedOrder, Windows
 
 __all__ = ["Batch", "Batcher", "Path"]
 
@@ -39,45 +50,6 @@ class _Kept(NamedTuple):
     @property
     def state_root(self) -> bytes:
         return self.header.state_root
-
-
-class Chunk:
-    """Up to 30 ops that may stand together."""
-
-    __slots__ = ("_filled", "_generations", "_released", "words")
-
-    def __init__(self) -> None:
-        self.words: list[bytes] = []
-        self._generations: dict[tuple[int, int], int] = {}  # (account, slot) to generation
-        self._released: set[int] = set()
-        self._filled = False
-
-    def takes(self, op: words.Op) -> bool:
-        """Whether an op may stand behind those that are here.
-
-        Not if it names a second generation of an order slot (the older fill could not be answered
-        for), nor an account that has a RELEASE here (which must leave nothing at the chunk's end),
-        nor if it is a RELEASE of account 0 beside a FILL.
-        """
-        if len(self.words) == CHUNK_OPS:
-            return False
-        for account, order in words.order_slots_of(op):
-            generation = order // SLOTS
-            if self._generations.get((account, order % SLOTS), generation) != generation:
-                return False
-        if self._released and not self._released.isdisjoint(words.accounts_of(op)):
-            return False
-        return not (self._filled and isinstance(op, words.Release) and op.account == FEE_ACCOUNT)
-
-    def add(self, op: words.Op, word: bytes) -> None:
-        """Put an op at the end."""
-        self.words.append(word)
-        for account, order in words.order_slots_of(op):
-            self._generations[account, order % SLOTS] = order // SLOTS
-        if isinstance(op, words.Release):
-            self._released.add(op.account)
-        elif isinstance(op, words.Fill):
-            self._filled = True
 
 
 class Batcher:
@@ -105,13 +77,12 @@ class Batcher:
         self, genesis: bytes, windows: Windows, operator: int, max_chunks: int = MAX_CHUNKS
     ):
         self.facts = Facts(windows.lag)
-        self.ledger = Ledger(self.facts)
+        self.ledger = Ledger(self.facts, room=max_chunks)
         self._head = Header.decode(genesis)
         self.operator = operator
-        self._max_chunks = max_chunks
         self._built_at = self._head.built_at
-        self._chunk = Chunk()
-        self._words: list[bytes] = []  # of finished chunks, 31 bytes each
+        self._waiting = Pool(QUAD, CHUNK_OPS)  # op words, of which each has
+        self._messages: list[tuple[SignedMessage, ...]] = []  # those that allow it
         self._used: list[SignedMessage] = []
         self._ops = 0
         self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head, b"", ())}
@@ -155,56 +126,54 @@ class Batcher:
                 case e.Withdrawn() | e.Transferred():
                     messages = (_moved(command, event),)
                 case e.Op():
-                    closed += self._add_op(event.word, messages)
+                    self._wait(event.word, messages)
                     messages = ()
                 case e.BatchOpened():
+                    closed += self._settle()
                     self._open(event.built_at)
                 case e.BatchClosed():
+                    closed += self._settle()
                     closed += self._close()
                 case _:
                     pass
-        return closed
+        return closed + self._settle()
 
     def _open(self, built_at: int) -> None:
         if self._ops:
             raise ProtocolError(f"batch {self._head.id + 1}: opened anew with {self._ops} ops")
         self._built_at = built_at
 
-    def _add_op(self, word: bytes, messages: tuple[SignedMessage, ...]) -> list[Batch]:
-        op = words.unpack_op(word)
-        closed = []
-        if not self._chunk.takes(op):
-            self._end_chunk()
-            closed = self._close_if_full()
-        self.ledger.apply_op(op, self._built_at)
-        self._chunk.add(op, word)
-        self._used += messages
-        self._ops += 1
-        if len(self._chunk.words) == CHUNK_OPS:
-            self._end_chunk()
-            closed += self._close_if_full()
+    def _wait(self, word: bytes, messages: tuple[SignedMessage, ...]) -> None:
+        """Remember an op until all of its command are known."""
+        count = len(self._messages)
+        self._waiting.grow(count + 1)
+        self._waiting.array.view("V32")[count] = word.rjust(WORD_BYTES, b"\0")
+        self._messages.append(messages)
+
+    def _settle(self) -> list[Batch]:
+        """Apply the ops that wait; the batches that were full with them."""
+        count, done = len(self._messages), 0
+        closed: list[Batch] = []
+        try:
+            while done < count:
+                applied = self.ledger.settle(self._waiting, done, count - done, self._built_at)
+                self._used += chain.from_iterable(self._messages[done : done + applied])
+                self._ops += applied
+                done += applied
+                if self.ledger.full:
+                    closed += self._close()
+        finally:
+            self._messages = []
         return closed
-
-    def _end_chunk(self) -> None:
-        """Fill the chunk with NOPs and state the root after it."""
-        root = self.ledger.end_chunk(self._built_at)
-        nops = [words.NOP_WORD] * (CHUNK_OPS - len(self._chunk.words))
-        self._words += [*self._chunk.words, *nops, *words.root_words(root)]
-        self._chunk = Chunk()
-
-    def _close_if_full(self) -> list[Batch]:
-        full = len(self._words) >= self._max_chunks * (CHUNK_OPS + 2)
-        return self._close() if full else []
 
     def _close(self) -> list[Batch]:
         """Close the batch; nothing if it holds no op."""
         if not self._ops:
             return []
-        if self._chunk.words:
-            self._end_chunk()
-        raw = b"".join(b"\0" + word for word in self._words)
+        self.ledger.finish(self._built_at)
+        raw = self.ledger.take_words()
         file = order_file(self._head.id + 1, self._used)
-        chunks = len(self._words) // (CHUNK_OPS + 2)
+        chunks = len(raw) // CHUNK_BYTES
         header = Header(
             operator=self.operator,
             id=self._head.id + 1,
@@ -220,7 +189,7 @@ class Batcher:
         aging = self._kept.get(header.id - REDATABLE)
         if aging is not None:
             self._kept[header.id - REDATABLE] = aging._replace(messages=None)
-        self._words, self._used, self._ops = [], [], 0
+        self._used, self._ops = [], 0
         self.ledger.sweep(kept.state_root for kept in self._kept.values())
         return [Batch(header.encode(), raw, file)]
 

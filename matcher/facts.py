@@ -1,42 +1,65 @@
 """What the chain says, as far as op words are judged by it."""
 
 from matcher import commands as c
+from matcher.errors import ChainError
+from matcher.kernel.settlement_layout import MARKETS
+from matcher.kernel.terms import Terms
 from matcher.listings import Listings
-from matcher.risk import Contract, worst
 from matcher.types import FEE_ACCOUNT
 
 
 class Facts:
-    """What the chain says, as far as ops are judged by it. Fed with the follower's commands."""
+    """What the chain says, as far as ops are judged by it. Fed with the follower's commands.
+
+    Attributes
+    ----------
+    terms : Terms
+        The same in flat memory, where the ledger's kernel reads it.
+    """
 
     def __init__(self, lag: int):
         self.listings = Listings(lag)
+        self.terms = Terms()
+        self.terms.open_account(FEE_ACCOUNT)
         self.owners: dict[int, bytes] = {FEE_ACCOUNT: bytes(20)}  # of the accounts opened
         self.orders_until: dict[int, int] = {}  # seconds; none: forever
         self.keys: dict[tuple[int, bytes], tuple[int, int]] = {}  # valid from, valid until
-        self.deposited: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
 
     def observe(self, command: c.Command) -> None:
-        """Take in a command if it is such a fact."""
+        """Take in a command if it is such a fact.
+
+        Raises
+        ------
+        ChainError
+            For a fact that the chain cannot tell. Nothing has changed then.
+        """
         match command:
             case c.MarketListed():
+                if not 0 <= command.market < MARKETS:
+                    raise ChainError(f"{command}: market, allowed 0 to {MARKETS - 1}")
                 self.listings.list_market(command)
             case c.FeesSet():
-                self.listings.set_fees(command)
+                if self.listings.set_fees(command):
+                    fees = self.listings.fees[command.market]
+                    old, new = (fees.old_taker, fees.old_maker), (fees.new_taker, fees.new_maker)
+                    self.terms.set_rates(command.market, old, new, fees.active_at)
             case c.ExpiryOpened():
                 self.listings.open_expiry(command)
+                self.terms.open_expiry(command.market, command.expiry, command.cap)
             case c.InstrumentListed():
-                self.listings.list_instrument(command)
+                self._list_instrument(command)
             case c.PriceFixed():
                 self.listings.fix_price(command)
+                self.terms.fix_price(
+                    command.market, command.expiry, command.price, command.fixed_at
+                )
             case c.AccountOpened():
                 self.owners.setdefault(command.account, command.owner)
+                self.terms.open_account(command.account)
             case c.Deposited():
-                known = self.deposited.get(command.account, 0)
-                self.deposited[command.account] = max(known, command.deposited)
+                self.terms.deposit(command.account, command.deposited)
             case c.Asked():
-                self.asks[command.account] = max(self.asks.get(command.account, 0), command.asks)
+                self.terms.ask(command.account, command.asks)
             case c.OrdersUntilSet() if command.until:
                 known = self.orders_until.get(command.account, command.until)
                 self.orders_until[command.account] = min(known, command.until)
@@ -46,6 +69,24 @@ class Facts:
                 self.keys[key] = (start, min(end, command.valid_until))
             case _:
                 pass
+
+    def _list_instrument(self, fact: c.InstrumentListed) -> None:
+        market = self.listings.markets.get(fact.market)
+        cap = self.listings.caps.get((fact.market, fact.expiry))
+        if market is not None and cap is not None and fact.strike * market.strike_value > cap:
+            raise ChainError(f"{fact}: strike {fact.strike}, allowed at most the cap of {cap} atoms")
+        line = self.listings.list_instrument(fact)
+        if line is None:
+            return
+        self.terms.list_instrument(
+            fact.instrument,
+            market=fact.market,
+            expiry=fact.expiry,
+            call=line.contract.call,
+            strike=line.contract.strike,
+            tick_value=line.tick_value,
+            closes_at=line.closes_at,
+        )
 
     def signer_fault(self, account: int, signer: bytes, built_at: int) -> str:
         """Why an order of this signer is not valid in a batch; empty if it is (section 7)."""
@@ -58,29 +99,3 @@ class Facts:
         if not life[0] <= built_at <= life[1]:
             return f"key 0x{signer.hex()} is valid from {life[0]} to {life[1]}"
         return ""
-
-    def price(self, key: tuple[int, int], built_at: int) -> int | None:
-        """The settlement price of (market, expiry) that counts in a batch, clamped to the cap."""
-        fixed = self.listings.prices.get(key)
-        if fixed is None or fixed.fixed_at >= built_at:
-            return None
-        return min(fixed.price, self.listings.caps[key])
-
-    def floor(self, cash: int, positions: dict[int, int]) -> int:
-        """What `worst` is never below, atoms: all that was sold pays its most, the rest nothing."""
-        lines = self.listings.lines
-        return cash + sum(
-            lots * lines[index].contract.most for index, lots in positions.items() if lots < 0
-        )
-
-    def worst(self, cash: int, positions: dict[int, int], built_at: int) -> int:
-        """The least that cash and positions are worth in a batch, atoms."""
-        legs: list[tuple[Contract, int]] = []
-        fixed: dict[tuple[int, int], int] = {}
-        for index, lots in positions.items():
-            contract = self.listings.lines[index].contract
-            legs.append((contract, lots))
-            price = self.price(contract.key, built_at)
-            if price is not None:
-                fixed[contract.key] = price
-        return worst(cash, legs, fixed)

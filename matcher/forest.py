@@ -6,17 +6,49 @@ for every root that was not swept. What single nodes are, and proofs for readers
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.errors import ProtocolError
 from matcher.kernel import tree
-from matcher.kernel.keccak import NODE_BYTES, NODE_WORDS
+from matcher.kernel.keccak import LANES, NODE_BYTES, NODE_WORDS, hash_records
+from matcher.kernel.layout import NOTHING
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement_layout import CELL, CHILDREN, EMPTY, POOLS, QUAD, WORK
 from matcher.merkle import ZERO, Path, path_of
 
-_LEAF_PREFIX: Final = b"\0"  # what an account's leaf is hashed behind
 _FIRST_NODES: Final = 1 << 12
+_END_OF_NUMBERS: Final = 1 << 31  # children are 32 bits
+
+
+class Work:
+    """Where a change of trees lists the nodes that it makes, by level, until they are hashed.
+
+    Parameters
+    ----------
+    depth : int
+        Of the trees.
+    room : int
+        Nodes of one level that may be made at a time.
+
+    Attributes
+    ----------
+    address : int
+        Of the work record.
+    """
+
+    def __init__(self, depth: int, room: int):
+        room += -room % LANES
+        self._record = Pool(WORK, 1)
+        self._cells = Pool(CELL, (depth + 1) * (3 + room))
+        self.address = self._record.address
+        levels, at = 8 * (depth + 1), self._cells.address
+        self._cells.array["value"][depth + 1 : 2 * (depth + 1)] = NOTHING
+        record = self._record.array[0]
+        record["way"], record["pending"], record["counts"] = at, at + levels, at + 2 * levels
+        record["lists"], record["room"] = at + 3 * levels, room
 
 
 class Forest:
@@ -25,26 +57,62 @@ class Forest:
     An *account tree* has account leaves: records of words, of which word 1 is the root of a tree in
     this forest. All others have raw leaves of 32 bytes.
 
+    Attributes
+    ----------
+    address : int
+        Of the pools record, for compiled code.
+
     Notes
     -----
     40 bytes per node, and the words of account leaves. The pool grows by half when it is full,
-    between updates; an update needs 16 bytes more for each leaf and level while it runs. Nothing is
-    counted: `sweep` keeps what is reached from the roots that are wanted.
+    between updates. Nothing is counted: `sweep` keeps what is reached from the roots that are
+    wanted.
     """
 
-    __slots__ = ("_children", "_end", "_ids", "_nodes", "_recorded", "_records")
+    __slots__ = ("_children", "_ids", "_nodes", "_pools", "_records", "_state", "address")
 
     def __init__(self) -> None:
-        self._nodes = np.zeros(NODE_WORDS * _FIRST_NODES, np.int64)
-        self._children = np.zeros(2 * _FIRST_NODES, np.int32)
-        self._end = 1  # of the nodes; node 0 is the empty one
-        self._records = np.empty(_FIRST_NODES, np.int64)
-        self._recorded = 0  # end of the records
-        self._ids = {ZERO: tree.EMPTY}  # node of each root
+        self._pools = Pool(POOLS, 1)
+        self._nodes = Pool(QUAD, _FIRST_NODES)
+        self._children = Pool(CHILDREN, _FIRST_NODES)
+        self._records = Pool(CELL, _FIRST_NODES)
+        self.address = self._pools.address
+        self._state = self._pools.array[0]
+        self._state["end"] = 1  # of the nodes; node 0 is the empty one
+        self._ids = {ZERO: EMPTY}  # node of each root
+        self.reserve(0, 0)
 
     def __len__(self) -> int:
         """Nodes and leaves in memory."""
-        return self._end - 1
+        return int(self._state["end"]) - 1
+
+    @property
+    def memory(self) -> int:
+        """Bytes that nodes, leaves and their words take."""
+        return (NODE_BYTES + 8) * (len(self) + 1) + 8 * int(self._state["recorded"])
+
+    def reserve(self, nodes: int, cells: int) -> None:
+        """Make room for so many more nodes, and cells of records."""
+        state = self._state
+        ends = int(state["end"]) + nodes, int(state["recorded"]) + cells
+        if max(ends) > _END_OF_NUMBERS:
+            raise ProtocolError(f"forest: {max(ends)} nodes or words, allowed 2^31")
+        self._nodes.grow(ends[0])
+        self._children.grow(ends[0])
+        self._records.grow(ends[1])
+        state["nodes"] = self._nodes.address
+        state["children"] = self._children.address
+        state["records"] = self._records.address
+
+    def number(self, root: bytes) -> int:
+        """The node of a kept root."""
+        return self._ids[root]
+
+    def name(self, number: int) -> bytes:
+        """The root that a node is, 32 bytes; kept from now on, until a sweep."""
+        root = self._node(number)
+        self._ids.setdefault(root, number)
+        return root
 
     # --- changing --------------------------------------------------------------------------------
 
@@ -61,20 +129,17 @@ class Forest:
         depth : int
             Of all these trees.
         """
-        count = sum(len(leaves) for _, leaves in changes)
-        end = self._reserve(count * (depth + 1))
-        put = b"".join(leaf for _, leaves in changes for _, leaf in leaves)
-        tree.put_raw_leaves(self._nodes, self._children, end, np.frombuffer(put, np.int64).copy())
-        leaf_ids = [
-            tree.EMPTY if leaf == ZERO else number
-            for number, leaf in enumerate(
-                (leaf for _, leaves in changes for _, leaf in leaves), end
-            )
-        ]
+        leaves = [leaf for _, leaves in changes for _, leaf in leaves]
+        self.reserve(len(leaves) * (depth + 1), 0)
+        first = int(self._state["end"])
+        put = np.frombuffer(b"".join(leaves), np.int64)
+        self._words_of(first, len(leaves))[:] = put
+        self._state["end"] += len(leaves)
+        numbers = [EMPTY if leaf == ZERO else i for i, leaf in enumerate(leaves, first)]
         indices = [index for _, leaves in changes for index, _ in leaves]
         sizes = [len(leaves) for _, leaves in changes]
         roots = [self._ids[root] for root, _ in changes]
-        return self._change(end + count, roots, sizes, indices, leaf_ids, depth)
+        return self._change(roots, sizes, indices, numbers, depth)
 
     def update_accounts(
         self, root: bytes, leaves: Sequence[tuple[int, bytes]], depth: int
@@ -93,34 +158,39 @@ class Forest:
         if not leaves:
             return root
         full = [words for _, words in leaves if any(words)]
-        end = self._reserve(len(full) + len(leaves) * depth)
-        self._put_accounts(end, full)
-        numbers = iter(range(end, end + len(full)))
-        leaf_ids = [next(numbers) if any(words) else tree.EMPTY for _, words in leaves]
+        self.reserve(len(leaves) * (depth + 1), sum(1 + len(words) // 8 for words in full))
+        first = int(self._state["end"])
+        self._put_accounts(first, full)
+        numbers = iter(range(first, first + len(full)))
+        leaf_ids = [next(numbers) if any(words) else EMPTY for _, words in leaves]
         indices = [index for index, _ in leaves]
-        roots = [self._ids[root]]
-        return self._change(end + len(full), roots, [len(leaves)], indices, leaf_ids, depth)[0]
+        return self._change([self._ids[root]], [len(leaves)], indices, leaf_ids, depth)[0]
 
     def _put_accounts(self, first: int, leaves: Sequence[bytes]) -> None:
-        data = np.frombuffer(b"".join([_LEAF_PREFIX + words for words in leaves]), np.uint8).copy()
-        sizes = [0, *(len(words) + 1 for words in leaves)]
-        starts = np.cumsum(np.array(sizes, np.int64))
-        inner = np.array([self._ids[words[NODE_BYTES : 2 * NODE_BYTES]] for words in leaves])
-        _grow(self._records, self._recorded + data.size)
-        self._recorded = tree.put_records(
-            self._nodes,
-            self._children,
-            first,
-            self._records,
-            self._recorded,
-            data,
-            starts,
-            inner.astype(np.int64),
+        starts = cells(len(leaves))
+        cell = int(self._state["recorded"])
+        records, children = self._records.array["value"], self._children.array
+        for i, words in enumerate(leaves):
+            size = len(words) // 8
+            records[cell] = size
+            records[cell + 1 : cell + 1 + size] = np.frombuffer(words, np.int64)
+            children[first + i] = (cell, self._ids[words[NODE_BYTES : 2 * NODE_BYTES]])
+            starts.array["value"][i] = cell
+            cell += 1 + size
+        numbers = cells(len(leaves))
+        numbers.array["value"][: len(leaves)] = np.arange(first, first + len(leaves))
+        hash_records(
+            self._nodes.address,
+            self._records.address,
+            starts.address,
+            numbers.address,
+            len(leaves),
         )
+        self._state["recorded"] = cell
+        self._state["end"] += len(leaves)
 
     def _change(
         self,
-        end: int,
         roots: Sequence[int],
         sizes: Sequence[int],
         indices: Sequence[int],
@@ -128,53 +198,65 @@ class Forest:
         depth: int,
     ) -> list[bytes]:
         """Change trees to leaves that stand in the pool already; their roots."""
-        changed = np.array(roots, np.int64)
-        self._end = tree.update(
-            self._nodes,
-            self._children,
-            end,
-            changed,
-            np.cumsum(np.array([0, *sizes], np.int64)),
-            np.array(indices, np.int64),
-            np.array(leaves, np.int64),
+        work = Work(depth, len(leaves))
+        changed = cells(len(roots), roots)
+        bounds = cells(len(sizes) + 1, np.cumsum([0, *sizes]))
+        places, nodes = cells(len(indices), indices), cells(len(leaves), leaves)
+        tree.update(
+            self.address,
+            work.address,
+            changed.address,
+            bounds.address,
+            len(roots),
+            places.address,
+            nodes.address,
             depth,
         )
-        named = []
-        for number in changed.tolist():
-            root = self._node(number)
-            self._ids.setdefault(root, number)
-            named.append(root)
-        return named
-
-    def _reserve(self, count: int) -> int:
-        """Make room for so many nodes; the first of them."""
-        end = self._end + count
-        _grow(self._nodes, NODE_WORDS * end)
-        _grow(self._children, 2 * end)
-        return self._end
+        return [self.name(int(number)) for number in changed.array["value"][: len(roots)]]
 
     # --- reading ---------------------------------------------------------------------------------
 
     def leaf(self, root: bytes, depth: int, index: int) -> bytes:
         """Leaf `index` of a tree, 32 bytes."""
-        return self._node(tree.find(self._children, self._ids[root], depth, index))
+        return self._node(tree.find(self._flat_children(), self._ids[root], depth, index))
 
     def words(self, root: bytes, depth: int, index: int) -> bytes:
         """Words of leaf `index` of an account tree; none of the empty one."""
-        number = tree.find(self._children, self._ids[root], depth, index)
-        if number == tree.EMPTY:
+        number = tree.find(self._flat_children(), self._ids[root], depth, index)
+        if number == EMPTY:
             return b""
-        start = int(self._children[2 * number]) + 1
-        return self._records[start : start + int(self._records[start - 1])].tobytes()
+        start = int(self._children.array["left"][number])
+        records = self._records.array["value"]
+        return records[start + 1 : start + 1 + int(records[start])].tobytes()
 
     def path(self, root: bytes, depth: int, index: int) -> Path:
         """The path of leaf `index`."""
+        return self._path(self._ids[root], depth, index)
+
+    def inner(
+        self, root: bytes, depth: int, account: int, inner_depth: int, index: int
+    ) -> tuple[bytes, Path]:
+        """A leaf of the tree that an account's leaf names, and its path there."""
+        children = self._flat_children()
+        leaf = tree.find(children, self._ids[root], depth, account)
+        inner = int(children[2 * leaf + 1])
+        found = self._node(tree.find(children, inner, inner_depth, index))
+        return found, self._path(inner, inner_depth, index)
+
+    def _path(self, root: int, depth: int, index: int) -> Path:
         beside = np.empty(depth, np.int64)
-        tree.siblings(self._children, self._ids[root], depth, index, beside)
+        tree.siblings(self._flat_children(), root, depth, index, beside)
         return path_of(map(self._node, beside.tolist()))
 
     def _node(self, number: int) -> bytes:
-        return self._nodes[NODE_WORDS * number : NODE_WORDS * (number + 1)].tobytes()
+        return self._nodes.array[number].tobytes()
+
+    def _flat_children(self) -> NDArray[np.int32]:
+        return self._children.array.view(np.int32)
+
+    def _words_of(self, first: int, count: int) -> NDArray[np.int64]:
+        words = self._nodes.array.view(np.int64)
+        return words[NODE_WORDS * first : NODE_WORDS * (first + count)]
 
     # --- forgetting ------------------------------------------------------------------------------
 
@@ -188,14 +270,27 @@ class Forest:
         depth, inner_depth : int
             Of account trees and of the trees whose root is word 1 of an account leaf.
         """
-        found = np.zeros(self._end, np.int32)
+        end = int(self._state["end"])
+        found = np.zeros(end, np.int32)
         wanted = np.array([self._ids[root] for root in roots], np.int64)
-        tree.mark(self._children, wanted, depth, inner_depth, found)
-        self._end, self._recorded = tree.compact(
-            self._nodes, self._children, self._end, self._records, found
+        tree.mark(self._flat_children(), wanted, depth, inner_depth, found)
+        ends = tree.compact(
+            self._nodes.array.view(np.int64),
+            self._flat_children(),
+            end,
+            self._records.array["value"].view(np.int64),
+            found,
         )
+        self._state["end"], self._state["recorded"] = ends
         moved = ((root, int(found[number])) for root, number in self._ids.items())
-        self._ids = {ZERO: tree.EMPTY} | {root: number for root, number in moved if number}
+        self._ids = {ZERO: EMPTY} | {root: number for root, number in moved if number}
+
+
+def cells(count: int, values: Any = ()) -> Pool:
+    """Numbers in memory for compiled code."""
+    pool = Pool(CELL, max(1, count))
+    pool.array["value"][: len(values)] = values
+    return pool
 
 
 class WholeTree:
@@ -232,9 +327,3 @@ class WholeTree:
     def _node(self, level: int, index: int) -> bytes:
         start = NODE_WORDS * (tree.level_start(self.depth, level) + index)
         return self._nodes[start : start + NODE_WORDS].tobytes()
-
-
-def _grow(pool: NDArray[np.generic], needed: int) -> None:
-    """Make a pool that nobody holds a view of large enough, in place where the system can."""
-    if needed > pool.size:
-        pool.resize(max(needed, pool.size + pool.size // 2), refcheck=False)

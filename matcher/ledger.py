@@ -3,46 +3,39 @@
 It shares no book and no balance with the engine. What the engine believes and what the words say
 meet here: a word that breaks the protocol, or a chunk after which an account breaks the margin
 rule, raises before it can be committed, and so before anybody could be convicted for it.
+
+The rules are `matcher.kernel.settlement`'s; here are its memory and its complaints in words.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 from matcher import words
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
-from matcher.forest import Forest
-from matcher.leaf import Leaf
-from matcher.listings import Line
+from matcher.forest import Forest, Work
+from matcher.kernel import settlement_layout as r
+from matcher.kernel.layout import PAIR
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement import Errand, runner
+from matcher.kernel.settlement_layout import Refusal
 from matcher.merkle import ZERO, Path
-from matcher.risk import fee
 from matcher.types import (
     ACCOUNT_TREE_DEPTH,
     CHUNK_OPS,
-    FEE_ACCOUNT,
-    FIRST_USER_ACCOUNT,
+    CHUNK_WORDS,
     MAX_POSITIONS,
-    NOTIONAL_END,
-    ORDER_ID_END,
-    POSITION_VALUE_MAX,
     SLOT_TREE_DEPTH,
     SLOTS,
     U24,
-    U32,
-    U56,
-    U64,
 )
 
-CASH_END: Final = 1 << 63
-LOTS_END: Final = 1 << 39
 SWEEP_SLACK: Final = 20_000  # nodes that may lie about before it pays to look for them
-
-
-class Before(NamedTuple):
-    """An account as it was before the chunk."""
-
-    cash: int
-    positions: dict[int, int]
+WORD: Final = 32  # bytes of an op word as in calldata
+# What a chunk may make: nodes for leaves and on the ways up, and cells for the leaves' words.
+CHUNK_NODES: Final = r.ENTRIES * (1 + ACCOUNT_TREE_DEPTH) + r.DIRTIES * (1 + SLOT_TREE_DEPTH)
+CHUNK_CELLS: Final = r.ENTRIES * (1 + 8 + MAX_POSITIONS)
+SLICE: Final = 64 * CHUNK_OPS  # words for which room is made at a time
 
 
 class Ledger:
@@ -55,6 +48,8 @@ class Ledger:
         Where the trees live; empty by default.
     root : bytes
         State root to begin with, of a tree in the forest.
+    room : int
+        Chunks that `settle` may put into a batch.
 
     Attributes
     ----------
@@ -62,17 +57,18 @@ class Ledger:
         State root after the last chunk, 32 bytes.
     """
 
-    def __init__(self, facts: Facts, forest: Forest | None = None, root: bytes = ZERO):
+    def __init__(
+        self, facts: Facts, forest: Forest | None = None, root: bytes = ZERO, room: int = 0
+    ):
         self.facts = facts
         self.root = root
-        self._leaves: dict[int, Leaf] = {}
         self._forest = Forest() if forest is None else forest
         self._swept_to = 0
-        self._before: dict[int, Before] = {}
-        self._fees = 0
-        self._ops = 0
-        self._filled = False
-        self._released: set[int] = set()
+        self._word = Pool(r.QUAD, 1)
+        self._out = Pool(r.QUAD, max(1, (room + 1) * CHUNK_WORDS))
+        self._memory = _Workspace(self._forest, facts, self._out)
+        self._memory.state["out_limit"] = room * CHUNK_WORDS
+        self._memory.state["root"] = self._forest.number(root)
 
     # --- ops -------------------------------------------------------------------------------------
 
@@ -82,7 +78,7 @@ class Ledger:
         Parameters
         ----------
         word : bytes
-            31 bytes.
+            31 bytes, or 32 as in calldata.
         built_at : int
             Of the batch, seconds.
 
@@ -91,205 +87,74 @@ class Ledger:
         ProtocolError
             If the op breaks section 5. Nothing has changed then.
         """
-        self.apply_op(words.unpack_op(word), built_at)
+        if len(word) not in (words.WORD_BYTES, WORD):
+            words.unpack_op(word)  # which says what is wrong
+        self._word.array.view("V32")[0] = word.rjust(WORD, b"\0")
+        self._run(Errand.APPLY, built_at, self._word.address, 1)
+        if self._memory.state["code"]:
+            raise self._complaint(word)
 
-    def apply_op(self, op: words.Op, built_at: int) -> None:
-        """Like `apply`, for an op as `words.unpack_op` gives it."""
-        if self._ops == CHUNK_OPS:
-            raise ProtocolError(f"chunk: found more than {CHUNK_OPS} ops")
-        for account in words.accounts_of(op):
-            if account not in self.facts.owners:
-                raise ProtocolError(f"{op}: account {account} was never opened")
-        match op:
-            case words.Fill():
-                self._fill(op, built_at)
-            case words.Credit():
-                self._credit(op)
-            case words.Withdraw():
-                self._withdraw(op)
-            case words.Settle():
-                self._settle(op, built_at)
-            case words.Transfer():
-                self._transfer(op)
-            case words.Release():
-                self._release(op)
-            case words.Nop():
-                pass
-        self._ops += 1
+    def settle(self, ops: Pool, first: int, count: int, built_at: int) -> int:
+        """Apply ops of a batch: into chunks (section 14), with the root after each, until it is full.
 
-    def fork(self, root: bytes) -> "Ledger":
-        """A ledger that goes on from a kept root; what it does is not seen here."""
-        return Ledger(self.facts, self._forest, root)
+        A chunk ends after 30 ops, or before one that may not stand in it.
 
-    def _leaf(self, account: int) -> Leaf:
-        leaf = self._leaves.get(account)
-        if leaf is None:
-            data = self._forest.words(self.root, ACCOUNT_TREE_DEPTH, account)
-            leaf = self._leaves[account] = Leaf.from_words(data) if data else Leaf()
-        return leaf
+        Parameters
+        ----------
+        ops : Pool of QUAD
+            Op words, 32 bytes each as in calldata.
+        first, count : int
+            Which of them.
+        built_at : int
+            Of the batch, seconds.
 
-    def _slot(self, account: int, slot: int) -> tuple[int, int]:
-        """(generation, filled) of an order slot."""
-        leaf = self._leaf(account)
-        number = slot // 4
-        if number not in leaf.slots:
-            word = self._forest.leaf(leaf.slots_root, SLOT_TREE_DEPTH, number)
-            leaf.slots[number] = int.from_bytes(word, "big")
-        return leaf.slot(slot)
+        Returns
+        -------
+        int
+            How many were applied: all, or as many as the batch has room for.
 
-    def _touch(self, account: int) -> Leaf:
-        """The leaf to change, remembered as it was before the chunk."""
-        leaf = self._leaf(account)
-        if account not in self._before:
-            self._before[account] = Before(leaf.cash, dict(leaf.positions))
-        return leaf
+        Raises
+        ------
+        ProtocolError
+            If an op, or a chunk, breaks section 5. The ops before it are applied.
+        """
+        done = 0
+        while done < count and not self.full:
+            some = min(SLICE, count - done)
+            address = ops.address + WORD * (first + done)
+            applied = self._run(Errand.BATCH, built_at, address, some)
+            done += applied
+            if self._memory.state["code"]:
+                self._name_root()
+                raise self._complaint(ops.array[first + done].tobytes())
+        self._name_root()
+        return done
 
-    def _fill(self, op: words.Fill, built_at: int) -> None:
-        line = self._check_fill(op, built_at)
-        notional = op.tick * op.lots * line.tick_value
-        if notional >= NOTIONAL_END:
-            raise _broken(op, f"notional {notional} is not below 2^62")
-        taker_slot = self._use_slot(op, op.taker, op.taker_order, op.lots)
-        maker_slot = self._use_slot(op, op.maker, op.maker_order, op.lots)
-        rates = self.facts.listings.rates(line.info.market, built_at)
-        taker_fee, maker_fee = (fee(rate, op.lots, notional) for rate in rates)
-        sign = -1 if op.flags & words.TAKER_SELLS else 1
-        sides = (
-            (op.taker, sign * op.lots, -sign * notional - taker_fee, taker_slot),
-            (op.maker, -sign * op.lots, sign * notional - maker_fee, maker_slot),
-        )
-        for account, lots, cash, _ in sides:
-            self._check_side(op, line, account, lots, cash)
-        for account, lots, cash, (order, slot) in sides:
-            leaf = self._touch(account)
-            leaf.cash += cash
-            position = leaf.positions.get(op.instrument, 0) + lots
-            if position:
-                leaf.positions[op.instrument] = position
-            else:
-                leaf.positions.pop(op.instrument, None)
-            leaf.set_slot(order % SLOTS, *slot)
-        self._fees += taker_fee + maker_fee
-        self._filled = True
-        self._touch(FEE_ACCOUNT)
+    def finish(self, built_at: int) -> None:
+        """End the chunk that `settle` has begun, filled with NOPs.
 
-    def _check_fill(self, op: words.Fill, built_at: int) -> Line:
-        least = min(op.taker, op.maker)
-        if least < FIRST_USER_ACCOUNT:
-            raise _broken(op, f"account {least} may not trade")
-        if op.taker == op.maker:
-            raise _broken(op, "both sides are one account")
-        if op.lots <= 0:
-            raise _broken(op, "no lots")
-        if FEE_ACCOUNT in self._released:
-            raise _broken(op, "after a RELEASE of account 0")
-        line = self.facts.listings.lines.get(op.instrument)
-        if line is None:
-            raise _broken(op, f"instrument {op.instrument} is not listed")
-        if built_at >= line.closes_at:
-            raise _broken(op, f"too late: closed at {line.closes_at}")
-        return line
+        Raises
+        ------
+        ProtocolError
+            As `end_chunk`.
+        """
+        self._run(Errand.FINISH, built_at, 0, 0)
+        if self._memory.state["code"]:
+            raise self._complaint(words.NOP_WORD)
+        self._name_root()
 
-    def _check_side(self, op: words.Fill, line: Line, account: int, lots: int, cash: int) -> None:
-        leaf = self._leaf(account)
-        position = leaf.positions.get(op.instrument, 0) + lots
-        value = abs(position) * line.contract.cap
-        if value > POSITION_VALUE_MAX or not -LOTS_END <= position < LOTS_END:
-            raise _broken(op, f"account {account} would hold {position} lots")
-        count = len(leaf.positions) + (op.instrument not in leaf.positions)
-        if position and count > MAX_POSITIONS:
-            raise _broken(op, f"account {account}: {count} positions")
-        self._check_cash(op, leaf.cash + cash)
+    def take_words(self) -> bytes:
+        """The words of the finished chunks, 32 bytes each; the next batch begins."""
+        count = int(self._memory.state["out_count"])
+        taken = self._out.array[:count].tobytes()
+        self._memory.state["out_count"] = 0
+        return taken
 
-    def _credit(self, op: words.Credit) -> None:
-        leaf = self._leaf(op.account)
-        credited = leaf.credited + op.amount
-        deposited = self.facts.deposited.get(op.account, 0)
-        if credited > min(deposited, U56):
-            raise _broken(op, f"credited {credited} of {deposited}")
-        self._check_cash(op, leaf.cash + op.amount)
-        leaf = self._touch(op.account)
-        leaf.cash += op.amount
-        leaf.credited = credited
-
-    def _withdraw(self, op: words.Withdraw) -> None:
-        order, slot = self._use_slot(op, op.account, op.order, None)
-        self._check_exit(op, op.account, op.amount)
-        leaf = self._touch(op.account)
-        leaf.cash -= op.amount
-        leaf.exited += op.amount
-        leaf.set_slot(order % SLOTS, *slot)
-
-    def _transfer(self, op: words.Transfer) -> None:
-        if op.source == op.target:
-            raise _broken(op, "to itself")
-        order, slot = self._use_slot(op, op.source, op.order, None)
-        self._check_cash(op, self._leaf(op.source).cash - op.amount)
-        self._check_cash(op, self._leaf(op.target).cash + op.amount)
-        source, target = self._touch(op.source), self._touch(op.target)
-        source.cash -= op.amount
-        target.cash += op.amount
-        source.set_slot(order % SLOTS, *slot)
-
-    def _release(self, op: words.Release) -> None:
-        leaf = self._leaf(op.account)
-        asks = self.facts.asks.get(op.account, 0)
-        if not leaf.served < op.served <= asks:
-            raise _broken(op, f"served {leaf.served}, asks {asks}")
-        if op.account == FEE_ACCOUNT and self._filled:
-            raise _broken(op, "of account 0 beside a FILL")
-        self._check_exit(op, op.account, op.amount)
-        leaf = self._touch(op.account)
-        leaf.cash -= op.amount
-        leaf.exited += op.amount
-        leaf.served = op.served
-        self._released.add(op.account)
-
-    def _settle(self, op: words.Settle, built_at: int) -> None:
-        key = (op.market, op.expiry)
-        price = self.facts.price(key, built_at)
-        if price is None:
-            raise _broken(op, f"no price was fixed before {built_at}")
-        lines = self.facts.listings.lines
-        leaf = self._leaf(op.account)
-        gone = [index for index in leaf.positions if lines[index].contract.key == key]
-        cash = sum(leaf.positions[index] * lines[index].contract.payoff(price) for index in gone)
-        self._check_cash(op, leaf.cash + cash)
-        leaf = self._touch(op.account)
-        leaf.cash += cash
-        for index in gone:
-            del leaf.positions[index]
-
-    def _check_cash(self, op: words.Op, cash: int) -> None:
-        if not -CASH_END <= cash < CASH_END:
-            raise _broken(op, f"cash {cash} is not an i64")
-
-    def _check_exit(self, op: words.Op, account: int, amount: int) -> None:
-        leaf = self._leaf(account)
-        self._check_cash(op, leaf.cash - amount)
-        if leaf.exited + amount > U64:
-            raise _broken(op, f"exited {leaf.exited + amount} is not a u64")
-
-    def _use_slot(
-        self, op: words.Op, account: int, order: int, lots: int | None
-    ) -> tuple[int, tuple[int, int]]:
-        """(order, slot after it): with `lots` more, or filled to the maximum if it was fresh."""
-        if order >= ORDER_ID_END:
-            raise _broken(op, f"order {order} is not below 2^44")
-        generation, filled = self._slot(account, order % SLOTS)
-        ours = order // SLOTS
-        if ours < generation:
-            raise _broken(op, f"order {order} is stale: generation {generation}")
-        before = filled if ours == generation else 0
-        if lots is None:
-            if before:
-                raise _broken(op, f"order {order} was used")
-            return order, (ours, U32)
-        if before + lots > U32:
-            raise _broken(op, f"order {order} is filled beyond 2^32 - 1")
-        return order, (ours, before + lots)
-
-    # --- chunks ----------------------------------------------------------------------------------
+    @property
+    def full(self) -> bool:
+        """Whether the batch has as many chunks as it may."""
+        state = self._memory.state
+        return bool(state["out_count"] >= state["out_limit"])
 
     def end_chunk(self, built_at: int) -> bytes:
         """Book the chunk's fees, judge margins, update the trees.
@@ -302,50 +167,28 @@ class Ledger:
         Raises
         ------
         ProtocolError
-            If an account breaks the margin rule, or a RELEASE kept something back.
+            If an account breaks the margin rule, or a RELEASE kept something back. Nothing has
+            changed then.
         """
-        if self._fees:
-            leaf = self._touch(FEE_ACCOUNT)
-            leaf.cash += self._fees
-            if not -CASH_END <= leaf.cash < CASH_END:
-                raise _broken(words.Nop(), f"fees make {leaf.cash}")
-        for account in sorted(self._before):
-            self._check_margin(account, built_at)
-        self._update_slots()
-        changed = [(account, self._leaves[account].words()) for account in sorted(self._before)]
-        self.root = self._forest.update_accounts(self.root, changed, ACCOUNT_TREE_DEPTH)
-        self._before = {}
-        self._released = set()
-        self._fees = self._ops = 0
-        self._filled = False
+        self._run(Errand.END, built_at, 0, 0)
+        if self._memory.state["code"]:
+            raise self._complaint(words.NOP_WORD)
+        self._name_root()
         return self.root
 
-    def _check_margin(self, account: int, built_at: int) -> None:
-        leaf, before = self._leaves[account], self._before[account]
-        if account not in self._released and self.facts.floor(leaf.cash, leaf.positions) >= 0:
-            return
-        after = self.facts.worst(leaf.cash, leaf.positions, built_at)
-        if after < 0:
-            was = self.facts.worst(before.cash, before.positions, built_at)
-            if after < was:
-                raise ProtocolError(f"margin: account {account} is worth {after}, was {was}")
-        if account in self._released and after > 0:
-            raise ProtocolError(f"RELEASE of account {account} kept {after} atoms back")
+    def fork(self, root: bytes) -> "Ledger":
+        """A ledger that goes on from a kept root; what it does is not seen here."""
+        return Ledger(self.facts, self._forest, root)
 
-    def _update_slots(self) -> None:
-        """Bring the slots trees of all touched accounts up to date, together."""
-        leaves = [leaf for account in self._before if (leaf := self._leaves[account]).dirty]
-        changes = [
-            (
-                leaf.slots_root,
-                [(number, leaf.slots[number].to_bytes(32, "big")) for number in sorted(leaf.dirty)],
-            )
-            for leaf in leaves
-        ]
-        roots = self._forest.update(changes, SLOT_TREE_DEPTH)
-        for leaf, root in zip(leaves, roots, strict=True):
-            leaf.slots_root = root
-            leaf.dirty = set()
+    def _run(self, errand: Errand, built_at: int, address: int, count: int) -> int:
+        if errand is not Errand.APPLY:
+            chunks = count // CHUNK_OPS + 2 if count <= CHUNK_OPS else count  # each may end early
+            self._forest.reserve(chunks * CHUNK_NODES, chunks * CHUNK_CELLS)
+        self._memory.state["built_at"] = built_at
+        return runner()(self._memory.address, errand, address, count)
+
+    def _name_root(self) -> None:
+        self.root = self._forest.name(int(self._memory.state["root"]))
 
     # --- proofs ----------------------------------------------------------------------------------
 
@@ -358,29 +201,128 @@ class Ledger:
     def slot_proof(self, root: bytes, account: int, slot: int) -> tuple[bytes, Path]:
         """The raw word that holds an order slot, and its path under the leaf's slots root."""
         _require_index(slot, SLOTS - 1)
-        words_of_leaf, _ = self.account_proof(root, account)
-        slots_root = words_of_leaf[32:64] or ZERO
-        word = self._forest.leaf(slots_root, SLOT_TREE_DEPTH, slot // 4)
-        return word, self._forest.path(slots_root, SLOT_TREE_DEPTH, slot // 4)
+        _require_index(account, U24)
+        return self._forest.inner(root, ACCOUNT_TREE_DEPTH, account, SLOT_TREE_DEPTH, slot // 4)
 
     def sweep(self, wanted: Iterable[bytes]) -> None:
         """Forget nodes of no wanted root, if they may be half of all by now."""
         if len(self._forest) <= 2 * self._swept_to + SWEEP_SLACK:
             return
-        # Slots trees that changed since the last chunk's end hang on no root yet; there are none
-        # between chunks, and only then is this called.
+        # Entries of a chunk name nodes by number; there are none between chunks, and only then is
+        # this called.
         self._forest.sweep([self.root, *wanted], ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
+        self._memory.state["root"] = self._forest.number(self.root)
         self._swept_to = len(self._forest)
 
     def __len__(self) -> int:
         """Nodes and leaves in memory."""
         return len(self._forest)
 
+    # --- complaints ------------------------------------------------------------------------------
 
-def _broken(op: words.Op, what: str) -> ProtocolError:
-    return ProtocolError(f"{op}: {what}")
+    def _complaint(self, word: bytes) -> ProtocolError:
+        """What the kernel has refused, in words."""
+        state = self._memory.state
+        code = Refusal(int(state["code"]))
+        account, found, allowed = (int(state[name]) for name in ("account", "found", "allowed"))
+        worth = found << 32 | int(state["found_low"])
+        match code:
+            case Refusal.CHUNK_FULL:
+                return ProtocolError(f"chunk: found more than {CHUNK_OPS} ops")
+            case Refusal.MARGIN:
+                was = allowed << 32 | int(state["allowed_low"])
+                return ProtocolError(f"margin: account {account} is worth {worth}, was {was}")
+            case Refusal.KEPT_BACK:
+                return ProtocolError(f"RELEASE of account {account} kept {worth} atoms back")
+            case Refusal.FEES:
+                return ProtocolError(f"{words.Nop()}: fees make {worth}")
+            case _:
+                op = words.unpack_op(word)
+                return ProtocolError(f"{op}: {_reason(op, code, account, found, allowed)}")
+
+
+def _reason(op: words.Op, code: Refusal, account: int, found: int, allowed: int) -> str:
+    """Why an op was refused; `found` and `allowed` as `Refusal` says."""
+    amount = getattr(op, "amount", 0)
+    match code:
+        case Refusal.UNOPENED:
+            return f"account {account} was never opened"
+        case Refusal.RESERVED:
+            return f"account {account} may not trade"
+        case Refusal.ONE_ACCOUNT:
+            return "both sides are one account"
+        case Refusal.NO_LOTS:
+            return "no lots"
+        case Refusal.AFTER_RELEASE:
+            return "after a RELEASE of account 0"
+        case Refusal.UNLISTED:
+            return f"instrument {getattr(op, 'instrument', 0)} is not listed"
+        case Refusal.TOO_LATE:
+            return f"too late: closed at {allowed}"
+        case Refusal.NOTIONAL:
+            assert isinstance(op, words.Fill)
+            return f"notional {op.tick * op.lots * allowed} is not below 2^62"
+        case Refusal.ORDER_ID:
+            return f"order {found} is not below 2^44"
+        case Refusal.STALE:
+            return f"order {found} is stale: generation {allowed}"
+        case Refusal.USED:
+            return f"order {found} was used"
+        case Refusal.OVERFILLED:
+            return f"order {found} is filled beyond 2^32 - 1"
+        case Refusal.POSITION:
+            return f"account {account} would hold {found} lots"
+        case Refusal.POSITIONS:
+            return f"account {account}: {found} positions"
+        case Refusal.CASH:
+            return f"cash {found + (allowed << 64)} is not an i64"
+        case Refusal.OVER_CREDITED:
+            return f"credited {found + amount} of {allowed}"
+        case Refusal.TO_ITSELF:
+            return "to itself"
+        case Refusal.SERVED:
+            return f"served {found}, asks {allowed}"
+        case Refusal.FEES_BESIDE_FILL:
+            return "of account 0 beside a FILL"
+        case Refusal.EXITED:
+            return f"exited {found % (1 << 64) + (1 << 64)} is not a u64"
+        case Refusal.NO_PRICE:
+            return f"no price was fixed before {allowed}"
+        case _:
+            return code.name
 
 
 def _require_index(found: int, most: int) -> None:
     if not 0 <= found <= most:
         raise ProtocolError(f"index: found {found}, allowed 0 to {most}")
+
+
+class _Workspace:
+    """The kernel's memory beside the forest: the chunk that is built, and where the rest lies."""
+
+    def __init__(self, forest: Forest, facts: Facts, out: Pool):
+        self._context = Pool(r.SETTLEMENT, 1)
+        self._works = Work(ACCOUNT_TREE_DEPTH, r.LIST_ROOM), Work(SLOT_TREE_DEPTH, r.LIST_ROOM)
+        positions = ((r.CELL, r.POSITIONS_OFFSET, MAX_POSITIONS),)
+        pair = ((r.CELL, 0, 2),)
+        self._pools = {
+            "entries": Pool(r.ENTRY, r.ENTRIES, positions),
+            "earlier": Pool(r.ENTRY, 1, positions),
+            "seats": Pool(r.SEAT, 1 << r.SEATS_BITS),
+            "dirties": Pool(r.DIRTY, r.DIRTIES),
+            "slot_words": Pool(r.CELL, 4 * r.DIRTIES),
+            "sorted": Pool(PAIR, r.LIST_ROOM, pair),
+            "starts": Pool(r.CELL, r.LIST_ROOM),
+            "numbers": Pool(r.CELL, r.LIST_ROOM),
+            "leaves": Pool(r.CELL, r.LIST_ROOM),
+            "words_sorted": Pool(PAIR, r.LIST_ROOM, pair),
+            "word_leaves": Pool(r.CELL, r.LIST_ROOM),
+        }
+        self.address = self._context.address
+        self.state: Any = self._context.array[0]
+        for name, pool in self._pools.items():
+            self.state[name] = pool.address
+        self.state["pools"] = forest.address
+        self.state["terms"] = facts.terms.address
+        self.state["work"], self.state["slots_work"] = (work.address for work in self._works)
+        self.state["out"] = out.address

@@ -25,6 +25,15 @@ from numpy.typing import NDArray
 
 from matcher.kernel import keccak_plain
 from matcher.kernel.compiled import compiled
+from matcher.kernel.memory import raised, shifted
+from matcher.kernel.settlement_layout import (
+    cell_value,
+    set_cell_value,
+    set_quad_first,
+    set_quad_last,
+    set_quad_second,
+    set_quad_third,
+)
 
 LANES: Final = 8
 NODE_BYTES: Final = 32
@@ -212,23 +221,28 @@ def _pairs_in_a_row(_context: Any, _source: Any, _target: Any) -> Any:
 
 
 @_instruction
-def _pairs_by_index(_context: Any, _nodes: Any, _children: Any, _target: Any) -> Any:
-    """(nodes, children, target): hash eight pairs of nodes to eight nodes at address `target`.
+def _pairs_listed(_context: Any, _nodes: Any, _children: Any, _numbers: Any) -> Any:
+    """(nodes, children, numbers): hash eight nodes from their children.
 
-    `nodes` is the address of node 0, `children` that of sixteen int32: left, right, left, ...
+    `nodes` is the address of node 0, `children` that of its children, `numbers` that of eight
+    int64: the nodes.
     """
 
     def emit(codegen: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        base, table, target = args
-        indices = builder.inttoptr(table, _I32.as_pointer())
-        ends: list[Any] = []
-        for i in range(2 * LANES):
-            index = builder.load(builder.gep(indices, [ir.Constant(_I64, i)]), align=4)
-            offset = builder.mul(builder.sext(index, _I64), ir.Constant(_I64, NODE_BYTES))
-            ends.append(_words_at(builder, builder.add(base, offset)))
-        first = _words_at(builder, target)
-        outs = [_offset(builder, first, NODE_WORDS * lane) for lane in range(LANES)]
-        _hash_pairs(builder, ends[::2], ends[1::2], outs)
+        base, table, numbers = args
+        listed = _words_at(builder, numbers)
+        lefts, rights, outs = [], [], []
+        for lane in range(LANES):
+            number = builder.load(_offset(builder, listed, lane), align=8)
+            offset = builder.mul(number, ir.Constant(_I64, 2 * 4))
+            pair = builder.inttoptr(builder.add(table, offset), _I32.as_pointer())
+            for side, ends in enumerate((lefts, rights)):
+                child = builder.load(builder.gep(pair, [ir.Constant(_I64, side)]), align=4)
+                place = builder.mul(builder.zext(child, _I64), ir.Constant(_I64, NODE_BYTES))
+                ends.append(_words_at(builder, builder.add(base, place)))
+            place = builder.mul(number, ir.Constant(_I64, NODE_BYTES))
+            outs.append(_words_at(builder, builder.add(base, place)))
+        _hash_pairs(builder, lefts, rights, outs)
         return codegen.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), emit
@@ -287,34 +301,88 @@ def hash_level(nodes: NDArray[np.int64], source: int, target: int, count: int) -
         nodes[start + i] = rest[2 * LANES * NODE_WORDS + i]
 
 
-@compiled("void(int64[::1], int32[::1], int64, int64)", keccak_plain.hash_children)
-def hash_children(
-    nodes: NDArray[np.int64], children: NDArray[np.int32], first: int, count: int
-) -> None:
-    """Hash nodes from their children.
+@compiled("void(int64, int64, int64, int64)", keccak_plain.hash_listed)
+def hash_listed(nodes: int, children: int, numbers: int, count: int) -> None:
+    """Hash nodes from their children; none may be another's child.
 
     Parameters
     ----------
-    nodes : array of int64, shape (4 * n,)
-        Written: nodes `first` to ``first + count - 1``.
-    children : array of int32, shape (2 * n,)
-        Of node i the left at ``2 * i``, the right at ``2 * i + 1``; none of those written.
-    first, count : int
+    nodes, children : int
+        Addresses of node 0, which is zero, and of its children, which are itself. Written: the
+        listed nodes.
+    numbers : int
+        Address of the nodes' numbers, int64, with room to the next multiple of eight. Written:
+        what is behind them.
+    count : int
     """
-    base, table = nodes.ctypes.data, children.ctypes.data
-    whole = count - count % LANES
-    for here in range(first, first + whole, LANES):
-        _pairs_by_index(base, table + 8 * here, base + NODE_BYTES * here)
-    if whole == count:
+    for i in range(count, count + -count % LANES):
+        set_cell_value(numbers + 8 * i, 0)  # lanes without a node hash node 0, which stays zero
+    for i in range(0, count, LANES):
+        _pairs_listed(nodes, children, numbers + 8 * i)
+
+
+@compiled("void(int64, int64, int64[::1], int64)")
+def _fill_words(start: int, number: int, blocks: NDArray[np.int64], at: int) -> None:
+    """Block `number` of a record behind a zero byte, padded if it is the last; not beyond it.
+
+    Written: 17 words of `blocks` from `at` on. The zero byte moves every word up by one byte.
+    """
+    size = cell_value(start)
+    last = size // _RATE_WORDS
+    if number > last:
         return
-    rest = np.zeros(2 * LANES, np.int32)  # lanes without a node hash node 0 twice, for nothing
-    start, end = first + whole, first + count
-    for i in range(2 * (end - start)):
-        rest[i] = children[2 * start + i]
-    out = np.empty(LANES * NODE_WORDS, np.int64)
-    _pairs_by_index(base, rest.ctypes.data, out.ctypes.data)
-    for i in range(NODE_WORDS * (end - start)):
-        nodes[NODE_WORDS * start + i] = out[i]
+    first = _RATE_WORDS * number
+    before = 0 if first == 0 else shifted(cell_value(start + 8 * first), 56)
+    for i in range(_RATE_WORDS):
+        if first + i < size:
+            word = cell_value(start + 8 + 8 * (first + i))
+            blocks[at + i] = raised(word, 8) | before
+            before = shifted(word, 56)
+        elif first + i == size:
+            blocks[at + i] = before | _FIRST_PAD << 8
+        else:
+            blocks[at + i] = 0
+    if number == last:
+        blocks[at + _RATE_WORDS - 1] |= -1 << 63  # the last byte of the padding
+
+
+@compiled("void(int64, int64, int64, int64, int64)", keccak_plain.hash_records)
+def hash_records(nodes: int, records: int, starts: int, numbers: int, count: int) -> None:
+    """Hash records to nodes: keccak256 over a zero byte and the record's words.
+
+    Parameters
+    ----------
+    nodes, records : int
+        Addresses of node 0 and of the first cell. Written: the numbered nodes.
+    starts : int
+        Address of int64: the cell at which each record begins, with how many words of 64 bits it
+        has; these follow.
+    numbers : int
+        Address of int64: the node of each.
+    count : int
+    """
+    states = np.empty(_STATE_WORDS * LANES, np.int64)
+    blocks = np.zeros(LANES * _RATE_WORDS, np.int64)
+    for group in range(0, count, LANES):
+        end = min(group + LANES, count)
+        for i in range(states.size):
+            states[i] = 0
+        left_over, number = end - group, 0
+        while left_over:
+            for i in range(group, end):
+                start = records + 8 * cell_value(starts + 8 * i)
+                _fill_words(start, number, blocks, (i - group) * _RATE_WORDS)
+            _absorb(states.ctypes.data, blocks.ctypes.data)
+            for i in range(group, end):
+                start = records + 8 * cell_value(starts + 8 * i)
+                if cell_value(start) // _RATE_WORDS == number:
+                    left_over -= 1
+                    node = nodes + NODE_BYTES * cell_value(numbers + 8 * i)
+                    set_quad_first(node, states[i - group])
+                    set_quad_second(node, states[LANES + i - group])
+                    set_quad_third(node, states[2 * LANES + i - group])
+                    set_quad_last(node, states[3 * LANES + i - group])
+            number += 1
 
 
 @compiled("void(uint8[::1], int64, int64, uint8[::1], int64)")

@@ -9,6 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sha3 import keccak_256
 
+from matcher.kernel.settlement_layout import (
+    cell_value,
+    children_left,
+    children_right,
+    quad_first,
+    quad_last,
+    quad_second,
+    quad_third,
+    set_quad_first,
+    set_quad_last,
+    set_quad_second,
+    set_quad_third,
+)
+
 _NODE_BYTES: Final = 32
 _NODE_WORDS: Final = 4
 _ZERO_PAIR: Final = bytes(2 * _NODE_BYTES)
@@ -32,13 +46,34 @@ def hash_level(nodes: NDArray[np.int64], source: int, target: int, count: int) -
         _write(nodes, target + i, _node(_read(nodes, source + 2 * i, 2)))
 
 
-def hash_children(
-    nodes: NDArray[np.int64], children: NDArray[np.int32], first: int, count: int
-) -> None:
-    """See `keccak.hash_children`."""
-    for here in range(first, first + count):
-        left, right = int(children[2 * here]), int(children[2 * here + 1])
-        _write(nodes, here, _node(_read(nodes, left, 1) + _read(nodes, right, 1)))
+def hash_listed(nodes: int, children: int, numbers: int, count: int) -> None:
+    """See `keccak.hash_listed`."""
+    for i in range(count):
+        number = cell_value(numbers + 8 * i)
+        pair = children + 8 * number
+        left, right = children_left(pair), children_right(pair)
+        _put(nodes, number, _node(_at(nodes, left) + _at(nodes, right)))
+
+
+def hash_records(nodes: int, records: int, starts: int, numbers: int, count: int) -> None:
+    """See `keccak.hash_records`."""
+    for i in range(count):
+        start = records + 8 * cell_value(starts + 8 * i)
+        words = [cell_value(start + 8 + 8 * k) for k in range(cell_value(start))]
+        data = b"".join(word.to_bytes(8, "little", signed=True) for word in words)
+        _put(nodes, cell_value(numbers + 8 * i), keccak_256(b"\0" + data).digest())
+
+
+def _at(nodes: int, number: int) -> bytes:
+    quad = nodes + _NODE_BYTES * number
+    words = (quad_first(quad), quad_second(quad), quad_third(quad), quad_last(quad))
+    return b"".join(word.to_bytes(8, "little", signed=True) for word in words)
+
+
+def _put(nodes: int, number: int, digest: bytes) -> None:
+    quad = nodes + _NODE_BYTES * number
+    for place, put in enumerate((set_quad_first, set_quad_second, set_quad_third, set_quad_last)):
+        put(quad, int.from_bytes(digest[8 * place : 8 * place + 8], "little", signed=True))
 
 
 def hash_messages(

@@ -204,6 +204,16 @@ shifted: _Two = _operation(
 mixed: _One = _operation(
     lambda x: _signed(x * GOLDEN), lambda b, a: b.mul(a[0], ir.Constant(_I64, GOLDEN)), 1
 )
+# Sum, difference, and x shifted left by n, wrapped. 0 <= n < 64.
+added: _Two = _operation(lambda x, y: _signed(x + y), lambda b, a: b.add(a[0], a[1]), 2)
+less: _Two = _operation(lambda x, y: _signed(x - y), lambda b, a: b.sub(a[0], a[1]), 2)
+raised: _Two = _operation(lambda x, n: _signed(x << n), lambda b, a: b.shl(a[0], a[1]), 2)
+# The bytes of x in the other order: numbers of big-endian words, and back.
+turned: _One = _operation(
+    lambda x: int.from_bytes(x.to_bytes(8, "little", signed=True), "big", signed=True),
+    lambda b, a: b.bswap(a[0]),
+    1,
+)
 # Number of the lowest, the highest bit that is set; x is not 0.
 _KNOWN: Final = ir.Constant(ir.IntType(1), 1)  # the caller knows that x is not 0
 lowest_bit: _One = _operation(

@@ -5,9 +5,9 @@ them, the root last.
 
 A *forest* is a pool of nodes from which many trees are made. Node 0 is the empty one, and has
 itself for children; a node's children stand before it, so it is written once and never changed. A
-change makes new nodes on the way from the leaves to the root, level by level over all trees that
-change together, eight digests at a time; what did not change is shared with the old tree, whose
-root still stands. `mark` and `compact` let go of what no wanted root reaches.
+change makes new nodes on the way from the leaves to the root, and hashes them level by level over
+all trees that change together, eight digests at a time; what did not change is shared with the old
+tree, whose root still stands. `mark` and `compact` let go of what no wanted root reaches.
 
 A leaf of a forest is a raw one (its 32 bytes, no children) or a *record's*: its children are the
 place of the record's words and the root of the tree that the record names, so that proofs and
@@ -22,19 +22,35 @@ Arrays, the same in all functions:
 =============  =======  ========  =================================================================
 """
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.kernel.compiled import compiled
-from matcher.kernel.keccak import NODE_WORDS, hash_children, hash_level, hash_messages
+from matcher.kernel.keccak import NODE_BYTES, NODE_WORDS, hash_level, hash_listed
+from matcher.kernel.layout import NOTHING
+from matcher.kernel.memory import called, highest_bit, inlined, prefetch
+from matcher.kernel.settlement_layout import (
+    EMPTY,
+    cell_value,
+    children_left,
+    children_right,
+    pools_children,
+    pools_end,
+    pools_nodes,
+    set_cell_value,
+    set_children_left,
+    set_children_right,
+    set_pools_end,
+    work_counts,
+    work_lists,
+    work_pending,
+    work_room,
+    work_way,
+)
 
 Words = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
 Indices = NDArray[np.int32]
 
-EMPTY: Final = 0  # the node that stands for a subtree without leaves
 _NODE, _RAW_LEAF, _RECORD_LEAF = 1, 2, 3  # what `mark` found a node to be
 
 # --- whole trees ---------------------------------------------------------------------------------
@@ -98,188 +114,134 @@ def siblings(children: Indices, root: int, depth: int, index: int, found: Words)
         here = int(children[2 * here + side])
 
 
-@compiled("void(int64[::1], int32[::1], int64, int64[::1])")
-def put_raw_leaves(nodes: Words, children: Indices, first: int, values: Words) -> None:
-    """Put leaves of 32 bytes as they are.
-
-    Parameters
-    ----------
-    nodes, children : array
-        Written: from node `first` on, one for each leaf.
-    first : int
-    values : array of int64, shape (4 * n,)
-    """
-    for i in range(values.size):
-        nodes[NODE_WORDS * first + i] = values[i]
-    for i in range(2 * first, 2 * first + values.size // 2):
-        children[i] = EMPTY
+@inlined
+def child(p: int, node: int, side: int) -> int:
+    """The left (0) or right (1) child of a node."""
+    pair = pools_children(p) + 8 * node
+    return children_right(pair) if side != 0 else children_left(pair)
 
 
-@compiled(
-    "int64(int64[::1], int32[::1], int64, int64[::1], int64, uint8[::1], int64[::1], int64[::1])"
-)
-def put_records(
-    nodes: Words,
-    children: Indices,
-    first: int,
-    records: Words,
-    end: int,
-    data: Bytes,
-    starts: Words,
-    inner: Words,
+@inlined
+def quad_at(p: int, node: int) -> int:
+    """Address of a node."""
+    return pools_nodes(p) + NODE_BYTES * node
+
+
+@called
+def change(
+    p: int, w: int, root: int, indices: int, stride: int, leaves: int, count: int, depth: int
 ) -> int:
-    """Put records and their leaves: keccak256 over a byte that says what it is, and the words.
+    """Change leaves of a tree: make and list the nodes above them, which are hashed later.
+
+    Nodes on the way up from a leaf stand side by side, so that the next way down finds them in a
+    cache line or two. A node is made when the last leaf below it was seen; a left child that
+    changed waits as `pending` for its parent.
 
     Parameters
     ----------
-    nodes, children : array
-        Written: from node `first` on, one for each record.
-    first : int
-    records : array of int64
-        Written: from `end` on.
-    end : int
-        Of what stands in `records`.
-    data : array of uint8
-        Of each record the byte and its words, 8 bytes each; one behind the other.
-    starts : array of int64, shape (n + 1,)
-        Where in `data` each begins, and where the last one ends.
-    inner : array of int64, shape (n,)
-        The root of the tree that each record names.
+    p, w : int
+        Addresses of the pools, with room for a node per leaf and level, and of the work that lists
+        the nodes by level.
+    root : int
+        The tree as it was.
+    indices, stride : int
+        Address of int64 indices, ascending, each once, and bytes from one to the next.
+    leaves : int
+        Address of int64: their new nodes.
+    count, depth : int
+        At least 1.
 
     Returns
     -------
     int
-        The new end of `records`.
+        The new root.
     """
-    count = inner.size
-    hash_messages(data, starts[:count], starts[1:] - starts[:count], nodes, first)
+    way, pending = work_way(w), work_pending(w)
+    set_cell_value(way + 8 * depth, root)
+    known = depth  # from this level up the way is that of the leaf before
+    here = EMPTY
     for i in range(count):
-        children[2 * (first + i)] = end
-        children[2 * (first + i) + 1] = inner[i]
-        size = (starts[i + 1] - starts[i]) // 8
-        records[end] = size
-        at = starts[i] + 1
-        for word in range(end + 1, end + 1 + size):
-            value = np.int64(0)
-            for byte in range(7, -1, -1):
-                value = value << 8 | np.int64(data[at + byte])
-            records[word] = value
-            at += 8
-        end += 1 + size
-    return end
+        index = cell_value(indices + stride * i)
+        for level in range(known, 0, -1):
+            below = child(p, cell_value(way + 8 * level), index >> (level - 1) & 1)
+            set_cell_value(way + 8 * level - 8, below)
+        top = depth
+        if i + 1 < count:
+            top = highest_bit(index ^ cell_value(indices + stride * i + stride))
+        here = cell_value(leaves + 8 * i)
+        for level in range(1, top + 1):
+            before = cell_value(way + 8 * level)
+            left, right = here, here
+            if index >> (level - 1) & 1:
+                left = cell_value(pending + 8 * level - 8)
+                if left == NOTHING:
+                    left = child(p, before, 0)
+                set_cell_value(pending + 8 * level - 8, NOTHING)
+                prefetch(quad_at(p, left))
+            else:
+                right = child(p, before, 1)
+                prefetch(quad_at(p, right))
+            here = _make(p, w, left, right, level)
+        if i + 1 < count:
+            set_cell_value(pending + 8 * top, here)
+        known = top + 1
+    return here
 
 
-@compiled("void(int32[::1], int64[::1], int64[::1], int64[::1], int64, int64[::1], int64[:, ::1])")
-def _descend(
-    children: Indices,
-    roots: Words,
-    bounds: Words,
-    indices: Words,
-    depth: int,
-    counts: Words,
-    ways: Words,
-) -> None:
-    """Find the nodes above the leaves that change, level by level, from the roots down.
-
-    Parameters
-    ----------
-    children, roots, bounds, indices, depth
-        As in `update`.
-    counts : array of int64, shape (depth + 1,)
-        Written: how many nodes of each level change.
-    ways : array of int64, shape (2 * (depth + 1), m + 1)
-        Written: in row ``2 * level`` these nodes as they were; in the row after it the first
-        changing leaf below each, and m behind the last.
-    """
-    changing = indices.size
-    for tree in range(roots.size):
-        ways[2 * depth, tree] = roots[tree]
-        ways[2 * depth + 1, tree] = bounds[tree]
-    counts[depth] = roots.size
-    ways[2 * depth + 1, roots.size] = changing
-    for level in range(depth, 0, -1):
-        below = 0
-        for i in range(counts[level]):
-            here = ways[2 * level, i]
-            low, high = ways[2 * level + 1, i], ways[2 * level + 1, i + 1]
-            middle = low
-            while middle < high and not indices[middle] >> (level - 1) & 1:
-                middle += 1
-            if middle > low:
-                ways[2 * level - 2, below] = children[2 * here]
-                ways[2 * level - 1, below] = low
-                below += 1
-            if high > middle:
-                ways[2 * level - 2, below] = children[2 * here + 1]
-                ways[2 * level - 1, below] = middle
-                below += 1
-        counts[level - 1] = below
-        ways[2 * level - 1, below] = changing
+@inlined
+def _make(p: int, w: int, left: int, right: int, level: int) -> int:
+    """A node above two others, to be hashed with its level; the empty one above two such."""
+    if left == EMPTY and right == EMPTY:
+        return EMPTY
+    node = pools_end(p)
+    set_pools_end(p, node + 1)
+    set_children_left(pools_children(p) + 8 * node, left)
+    set_children_right(pools_children(p) + 8 * node, right)
+    listed = cell_value(work_counts(w) + 8 * level)
+    set_cell_value(work_lists(w) + 8 * (work_room(w) * level + listed), node)
+    set_cell_value(work_counts(w) + 8 * level, listed + 1)
+    return node
 
 
-@compiled(
-    "int64(int64[::1], int32[::1], int64, int64[::1], int64[::1], int64[::1], int64[::1], int64)"
-)
+@called
+def hash_listed_levels(p: int, w: int, depth: int) -> None:
+    """Hash what `change` has listed, from the lowest level up, and begin new lists."""
+    for level in range(1, depth + 1):
+        count = cell_value(work_counts(w) + 8 * level)
+        if count != 0:
+            numbers = work_lists(w) + 8 * work_room(w) * level
+            hash_listed(pools_nodes(p), pools_children(p), numbers, count)
+            set_cell_value(work_counts(w) + 8 * level, 0)
+
+
+@compiled("void(int64, int64, int64, int64, int64, int64, int64, int64)")
 def update(
-    nodes: Words,
-    children: Indices,
-    end: int,
-    roots: Words,
-    bounds: Words,
-    indices: Words,
-    leaves: Words,
-    depth: int,
-) -> int:
+    p: int, w: int, roots: int, bounds: int, trees: int, indices: int, leaves: int, depth: int
+) -> None:
     """Change leaves of trees, all of one depth.
 
     Parameters
     ----------
-    nodes, children : array
-        Written: from node `end` on, at most one for each leaf and level above it.
-    end : int
-        Of what stands in `nodes`.
-    roots : array of int64, shape (n,)
-        Written: the roots of the changed trees, in place of those they were.
-    bounds : array of int64, shape (n + 1,)
-        The leaves of tree t are ``bounds[t]`` to ``bounds[t + 1] - 1`` below; at least one.
-    indices : array of int64, shape (m,)
-        In each tree ascending, each once, below ``2**depth``.
-    leaves : array of int64, shape (m,)
-        Nodes. Written: used up.
+    p, w : int
+        As in `change`; the lists have room for all leaves.
+    roots : int
+        Address of int64. Written: the roots of the changed trees, in place of those they were.
+    bounds : int
+        Address of int64: the leaves of tree t are ``bounds[t]`` to ``bounds[t + 1] - 1`` below; at
+        least one.
+    trees : int
+        How many.
+    indices, leaves : int
+        As in `change`, of one tree after the other.
     depth : int
-
-    Returns
-    -------
-    int
-        The new end of `nodes`.
     """
-    changing = indices.size
-    counts = np.empty(depth + 1, np.int64)
-    ways = np.empty((2 * (depth + 1), changing + 1), np.int64)
-    _descend(children, roots, bounds, indices, depth, counts, ways)
-    for level in range(1, depth + 1):
-        first, below = end, 0
-        for i in range(counts[level]):
-            here = ways[2 * level, i]
-            low, high = ways[2 * level + 1, i], ways[2 * level + 1, i + 1]
-            left, right = np.int64(children[2 * here]), np.int64(children[2 * here + 1])
-            if not indices[low] >> (level - 1) & 1:
-                left = leaves[below]
-                below += 1
-            if below < counts[level - 1] and ways[2 * level - 1, below] < high:
-                right = leaves[below]
-                below += 1
-            if left == EMPTY and right == EMPTY:
-                leaves[i] = EMPTY
-            else:
-                children[2 * end] = left
-                children[2 * end + 1] = right
-                leaves[i] = end
-                end += 1
-        hash_children(nodes, children, first, end - first)
-    for tree in range(roots.size):
-        roots[tree] = leaves[tree]
-    return end
+    for tree in range(trees):
+        first = cell_value(bounds + 8 * tree)
+        count = cell_value(bounds + 8 * tree + 8) - first
+        root = cell_value(roots + 8 * tree)
+        after = change(p, w, root, indices + 8 * first, 8, leaves + 8 * first, count, depth)
+        set_cell_value(roots + 8 * tree, after)
+    hash_listed_levels(p, w, depth)
 
 
 @compiled("void(int32[::1], int64[::1], int64, int64, int32[::1])")

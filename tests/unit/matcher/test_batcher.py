@@ -161,9 +161,8 @@ def test_op_that_breaks_the_protocol_stops_the_batcher() -> None:
     pit = quiet_pit()
     trade(pit)
     events = pit.engine.apply(c.Clock(START + 2))
-    bad = words.pack(words.Fill(0, 2, 3, CALL, 0, 1, 9, 9))
-    pit.batcher.facts.listings.lines[CALL].closes_at = START
-    with pytest.raises(ProtocolError, match="too late"):
+    bad = words.pack(words.Fill(0, 2, 3, CALL + 90, 0, 1, 9, 9))
+    with pytest.raises(ProtocolError, match="instrument 91 is not listed"):
         pit.batcher.add(c.Clock(START + 2), [*events, Op(bad)])
 
 
