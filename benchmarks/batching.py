@@ -1,14 +1,14 @@
-"""Fills per second from op words to chunks with state roots, beside trees of dicts and pysha3.
+"""Fills per second from op words to chunks with state roots, beside dicts and pysha3.
 
-    python -m benchmarks.batching [--accounts 100000] [--fills 6000] [--rounds 5] [--seed 1]
+    python -m benchmarks.batching [--accounts 100000] [--fills 12000] [--rounds 5] [--seed 1]
 
-`ledger` is the settlement state alone: each op is checked and booked, and every thirty the margin
-is judged and the state root stated. `trees` is the part of that which is hashed: the updates of
-slots trees and of the account tree, marshaling included. `batcher` is all that the node does with a
-fill: chunks, the batch's root, its header and its file of signed orders. The alternative is the
-same ledger over `benchmarks.fills.DictForest`. Rounds are interleaved, each with new fills between
-random accounts; the clock is the processor time of one thread. Both give the same roots, or this
-stops.
+`ledger` is the settlement state, from words in memory to finished chunks: each op is checked and
+booked; every thirty the margin is judged, the trees are changed, and the root is stated. `batcher`
+is all that the node does with a fill, from the engine's events: chunks, the batch's root, its
+header and its file of signed orders. The alternative is `benchmarks.plain_ledger`. Rounds are
+interleaved, each with new fills between random accounts; the clock is the processor time of one
+thread. Both give the same roots, or this stops. Memory is that of nodes and leaves of the state
+after the last round, without what older roots need.
 """
 
 import argparse
@@ -18,11 +18,21 @@ import statistics
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.fills import CASH, EXPIRY, START, DictForest, credits_of, facts_of, fills_of, settle
+from benchmarks.fills import (
+    CASH,
+    EXPIRY,
+    START,
+    credits_of,
+    facts_of,
+    fills_of,
+    in_memory,
+    settle,
+)
+from benchmarks.plain_ledger import PlainLedger
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher import commands as c
@@ -30,68 +40,22 @@ from matcher import events as e
 from matcher import words
 from matcher.batch import genesis
 from matcher.batcher import Batcher
-from matcher.forest import Forest
 from matcher.ledger import Ledger
-from matcher.types import Order, SignedOrder, Windows
+from matcher.types import FIRST_USER_ACCOUNT, Order, SignedOrder, Windows
 
 LAG = 300
-
-
-class Timed:
-    """A forest that counts the time spent in its updates."""
-
-    def __init__(self, forest: Forest | DictForest):
-        self._forest = forest
-        self.seconds = 0.0
-
-    def __len__(self) -> int:
-        return len(self._forest)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._forest, name)
-
-    def update(self, changes: Any, depth: int) -> Any:
-        """See `Forest.update`."""
-        start = time.process_time()
-        roots = self._forest.update(changes, depth)
-        self.seconds += time.process_time() - start
-        return roots
-
-    def update_accounts(self, root: bytes, leaves: Any, depth: int) -> Any:
-        """See `Forest.update_accounts`."""
-        start = time.process_time()
-        after = self._forest.update_accounts(root, leaves, depth)
-        self.seconds += time.process_time() - start
-        return after
-
-
-class Row:
-    """A forest, a ledger over it, and how long its rounds took."""
-
-    def __init__(self, facts: Any, forest: Forest | DictForest, accounts: int):
-        self.forest = Timed(forest)
-        self.ledger = Ledger(facts, self.forest)  # type: ignore[arg-type]
-        settle(self.ledger, credits_of(accounts))
-        self.rates: list[float] = []
-        self.trees: list[float] = []
-
-    def run(self, ops: Sequence[bytes]) -> None:
-        """A round."""
-        self.forest.seconds = 0.0
-        start = time.process_time()
-        settle(self.ledger, ops)
-        self.rates.append(len(ops) / (time.process_time() - start))
-        self.trees.append(len(ops) / self.forest.seconds)
+MAX_CHUNKS = 100
+PLAIN_SHARE = 6  # of a round's fills the alternative is shown one in so many
 
 
 def batcher_of(accounts: int) -> Batcher:
     """A batcher that was told of the same exchange."""
+    facts = facts_of(accounts)
     batcher = Batcher(genesis(START - 1), Windows(600, 60, 900, 120, LAG), operator=1)
-    batcher.facts = facts_of(accounts)
-    batcher.ledger.facts = batcher.facts
+    batcher.facts = facts
+    batcher.ledger = Ledger(facts, room=MAX_CHUNKS)
     batcher.add(c.Clock(START), [e.BatchOpened(START)])
-    for word in credits_of(accounts):
-        batcher.add(c.Clock(START), [e.Op(word)])
+    batcher.add(c.Clock(START), [e.Op(word) for word in credits_of(accounts)])
     return batcher
 
 
@@ -131,48 +95,78 @@ def batch(batcher: Batcher, answers: Sequence[list[e.Event]]) -> float:
     return len(answers) / (time.process_time() - start)
 
 
-def measure(
-    quick: bool, accounts: int = 100_000, fills: int = 6000, rounds: int = 5, seed: int = 1
-) -> list[Result]:
-    """Fills per second of the ledger, its trees, and the batcher."""
-    if quick:
-        accounts, fills, rounds = min(accounts, 10_000), min(fills, 3000), min(rounds, 3)
+class Rates(NamedTuple):
+    """Fills per second of each round, and bytes per account in the end."""
+
+    ledger: list[float]
+    plain: list[float]
+    batcher: list[float]
+    memory: float
+
+
+def run(accounts: int, fills: int, rounds: int, seed: int) -> Rates:
+    """All rounds with so many accounts."""
     random = np.random.default_rng(seed)
     ops = fills_of(random, accounts, rounds * fills)
     facts = facts_of(accounts)
-    ours = Row(facts, Forest(), accounts)
-    theirs = Row(facts, DictForest(), accounts)
+    first = list(credits_of(accounts))
+    ours, twin = Ledger(facts, room=MAX_CHUNKS), Ledger(facts, room=MAX_CHUNKS)
+    deposited = {FIRST_USER_ACCOUNT + i: CASH + FIRST_USER_ACCOUNT + i for i in range(accounts)}
+    plain = PlainLedger(facts, deposited)
+    for ledger in (ours, twin):
+        settle(ledger, in_memory(first), len(first))
+    plain.settle(first)
     batcher = batcher_of(accounts)
-    batched: list[float] = []
-    for start in range(0, len(ops), fills):
-        part = ops[start : start + fills]
-        ours.run(part)
-        theirs.run(part)
-        if ours.ledger.root != theirs.ledger.root:
-            raise SystemExit("the two forests give different roots")
-        batched.append(batch(batcher, told(part)))
-    detail: dict[str, float | int | str] = {"accounts": accounts, "fills": fills, "seed": seed}
-    nodes: dict[str, float | int | str] = {
-        "nodes of 40 bytes": len(ours.ledger),
-        "entries of the dict": len(theirs.ledger),
-    }
-    median, name = statistics.median, f"dicts and safe-pysha3 {version('safe-pysha3')}"
-    return [
-        Result("batching", case, median(fast), slow and median(slow), "fills/s",
-               name if slow else "", rounds, detail | more)
-        for case, fast, slow, more in (
-            ("ledger", ours.rates, theirs.rates, nodes),
-            ("trees", ours.trees, theirs.trees, {}),
-            ("batcher", batched, None, {}),
-        )
-    ]  # fmt: skip
+    rates = Rates([], [], [], 0.0)
+    for place in range(0, len(ops), fills):
+        part = ops[place : place + fills]
+        some = part[: fills // PLAIN_SHARE]
+        pool, few = in_memory(part), in_memory(some)
+        start = time.process_time()
+        settle(ours, pool, len(part))
+        rates.ledger.append(len(part) / (time.process_time() - start))
+        ours.sweep([])
+        settle(twin, few, len(some))
+        start = time.process_time()
+        plain.settle(some)
+        rates.plain.append(len(some) / (time.process_time() - start))
+        if twin.root != plain.root:
+            raise SystemExit("the two ledgers give different roots")
+        rates.batcher.append(batch(batcher, told(part)))
+    ours.sweep([], always=True)
+    return rates._replace(memory=ours.memory / accounts)
+
+
+def measure(
+    quick: bool, accounts: int = 100_000, fills: int = 12_000, rounds: int = 5, seed: int = 1
+) -> list[Result]:
+    """Results with few accounts, and with as many as asked for."""
+    if quick:
+        accounts, fills, rounds = min(accounts, 10_000), min(fills, 3000), min(rounds, 3)
+    results = []
+    other = f"dicts and safe-pysha3 {version('safe-pysha3')}"
+    for some in sorted({100, min(accounts, 10_000), accounts}):
+        rates = run(some, fills, rounds, seed)
+        detail: dict[str, float | int | str] = {
+            "fills": fills,
+            "seed": seed,
+            "least": round(min(rates.ledger)),
+            "most": round(max(rates.ledger)),
+            "bytes per account": round(rates.memory),
+        }
+        ours, theirs = statistics.median(rates.ledger), statistics.median(rates.plain)
+        case = f"ledger, {some:,} accounts"
+        results.append(Result("batching", case, ours, theirs, "fills/s", other, rounds, detail))
+        ours, case = statistics.median(rates.batcher), f"batcher, {some:,} accounts"
+        results.append(Result("batching", case, ours, None, "fills/s", "", rounds, detail))
+    return results
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=100_000)
-    parser.add_argument("--fills", type=int, default=6000)
+    parser.add_argument("--fills", type=int, default=12_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
@@ -180,8 +174,8 @@ def main() -> None:
     print(f"machine   {platform.machine()}, {os.cpu_count()} cores")
     print(f"versions  Python {platform.python_version()},", end=" ")
     print(", ".join(f"{name} {version(name)}" for name in names))
-    print(f"run       seed {asked.seed}, {asked.accounts} accounts of about {CASH} atoms,", end=" ")
-    print(f"{asked.rounds} rounds of {asked.fills} fills; medians, fills per second")
+    print(f"run       seed {asked.seed}, accounts of about {CASH} atoms,", end=" ")
+    print(f"{asked.rounds} rounds of {asked.fills} fills; medians")
     show(measure(False, asked.accounts, asked.fills, asked.rounds, asked.seed))
 
 

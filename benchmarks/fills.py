@@ -1,20 +1,17 @@
-"""What the settlement benchmarks share: an exchange with many accounts, fills, a forest of dicts.
+"""What the settlement benchmarks share: an exchange with many accounts, and fills between them."""
 
-`DictForest` says what `matcher.forest.Forest` says, with a dict of nodes and pysha3: what one
-writes with what pip installs.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from sha3 import keccak_256
 
 from matcher import commands as c
 from matcher import words
+from matcher.batch import CHUNK_BYTES
 from matcher.facts import Facts
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement_layout import QUAD
 from matcher.ledger import Ledger
-from matcher.merkle import ZERO, Path, leaf_hash, path_of
-from matcher.types import CHUNK_OPS, FIRST_USER_ACCOUNT
+from matcher.types import FIRST_USER_ACCOUNT
 
 START = 1_774_224_000  # seconds
 EXPIRY = START // 3600 + 800  # hours
@@ -65,82 +62,21 @@ def fills_of(random: np.random.Generator, accounts: int, count: int) -> list[byt
     return made
 
 
-def settle(ledger: Ledger, ops: Iterable[bytes], built_at: int = START) -> int:
-    """Execute ops and state the root after every thirty; how many chunks that were."""
-    chunks = place = 0
-    for place, op in enumerate(ops, 1):
-        ledger.apply(op, built_at)
-        if place % CHUNK_OPS == 0:
-            ledger.end_chunk(built_at)
-            chunks += 1
-    if place % CHUNK_OPS:
-        ledger.end_chunk(built_at)
-        chunks += 1
+def in_memory(ops: Sequence[bytes]) -> Pool:
+    """Op words as the ledger takes them."""
+    pool = Pool(QUAD, max(1, len(ops)))
+    data = b"".join(b"\0" + op for op in ops)
+    pool.array.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
+    return pool
+
+
+def settle(ledger: Ledger, ops: Pool, count: int, built_at: int = START) -> int:
+    """Execute ops into chunks, ending the last; how many chunks that were."""
+    done = chunks = 0
+    while done < count:
+        done += ledger.settle(ops, done, count - done, built_at)
+        if done == count:
+            ledger.finish(built_at)
+        if done == count or ledger.full:
+            chunks += len(ledger.take_words()) // CHUNK_BYTES
     return chunks
-
-
-class DictForest:
-    """Nodes and leaves by their hash; the parts of `Forest` that a ledger uses while it settles."""
-
-    def __init__(self) -> None:
-        self._blobs: dict[bytes, bytes] = {}
-
-    def __len__(self) -> int:
-        return len(self._blobs)
-
-    def update(
-        self, changes: Sequence[tuple[bytes, Sequence[tuple[int, bytes]]]], depth: int
-    ) -> list[bytes]:
-        """See `Forest.update`."""
-        return [self._update(root, depth, leaves) for root, leaves in changes]
-
-    def update_accounts(
-        self, root: bytes, leaves: Sequence[tuple[int, bytes]], depth: int
-    ) -> bytes:
-        """See `Forest.update_accounts`."""
-        hashed = []
-        for index, data in leaves:
-            here = leaf_hash(data)
-            if here != ZERO:
-                self._blobs[here] = data
-            hashed.append((index, here))
-        return self._update(root, depth, hashed)
-
-    def _update(self, here: bytes, level: int, leaves: Sequence[tuple[int, bytes]]) -> bytes:
-        if not level or not leaves:
-            return leaves[0][1] if leaves else here
-        both = self._blobs[here] if here != ZERO else bytes(64)
-        split = level - 1
-        lower = [leaf for leaf in leaves if not leaf[0] >> split & 1]
-        left = self._update(both[:32], split, lower)
-        right = self._update(both[32:], split, leaves[len(lower) :])
-        if left == ZERO and right == ZERO:
-            return ZERO
-        both = left + right
-        here = keccak_256(both).digest()
-        self._blobs[here] = both
-        return here
-
-    def leaf(self, root: bytes, depth: int, index: int) -> bytes:
-        """See `Forest.leaf`."""
-        for level in range(depth - 1, -1, -1):
-            if root == ZERO:
-                return ZERO
-            both = self._blobs[root]
-            root = both[32:] if index >> level & 1 else both[:32]
-        return root
-
-    def words(self, root: bytes, depth: int, index: int) -> bytes:
-        """See `Forest.words`."""
-        leaf = self.leaf(root, depth, index)
-        return b"" if leaf == ZERO else self._blobs[leaf]
-
-    def path(self, root: bytes, depth: int, index: int) -> Path:
-        """See `Forest.path`."""
-        siblings = []
-        for level in range(depth - 1, -1, -1):
-            both = self._blobs[root] if root != ZERO else bytes(64)
-            side = index >> level & 1
-            root, sibling = (both[32:], both[:32]) if side else (both[:32], both[32:])
-            siblings.append(sibling)
-        return path_of(reversed(siblings))

@@ -14,11 +14,11 @@ import statistics
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from sha3 import keccak_256
 
+from benchmarks.plain_ledger import DictForest
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher.forest import Forest, WholeTree
@@ -29,6 +29,7 @@ PLAIN = f"safe-pysha3 {version('safe-pysha3')} in a loop"
 PLAIN_DEPTH = 14
 MESSAGE = 96  # bytes: an account leaf of three words, roughly
 CHANGED = 60  # leaves that a chunk changes
+Rows = list[list[tuple[int, bytes]]]
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -92,28 +93,32 @@ def whole(rounds: int, random: np.random.Generator, depth: int) -> Result:
 
 
 def changes(rounds: int, random: np.random.Generator, leaves: int) -> Result:
-    """A root after some leaves of a tree of depth 24 changed; hashes per second."""
-    from benchmarks.fills import DictForest
-
-    forests = (Forest(), DictForest())
+    """A root after some leaves of a tree of depth 24 changed."""
+    ours, theirs = Forest(), DictForest()
     first = [(index, random.bytes(32)) for index in range(leaves)]
-    roots = [forest.update([(ZERO, first)], 24)[0] for forest in forests]
-    times: tuple[list[float], list[float]] = ([], [])
+    root = ours.update([(ZERO, first)], 24)[0]
+    same(root, theirs.update(ZERO, 24, first))
+    fast, slow = [], []
     for _ in range(rounds):
-        picks = [
-            sorted({int(index) for index in random.integers(0, leaves, CHANGED)})
-            for _ in range(200)
+        rows = [
+            [(index, random.bytes(32)) for index in sorted(set(pick.tolist()))]
+            for pick in random.integers(0, leaves, (200, CHANGED))
         ]
-        rows = [[(index, random.bytes(32)) for index in pick] for pick in picks]
-        for place, forest in enumerate(forests):
+        roots = [root, root]
 
-            def run(place: int = place, forest: Any = forest, rows: Any = rows) -> None:
-                for changed in rows:
-                    roots[place] = forest.update([(roots[place], changed)], 24)[0]
+        def run(roots: list[bytes] = roots, rows: Rows = rows) -> None:
+            for changed in rows:
+                roots[0] = ours.update([(roots[0], changed)], 24)[0]
 
-            times[place].append(timed(run))
+        def run_plain(roots: list[bytes] = roots, rows: Rows = rows) -> None:
+            for changed in rows:
+                roots[1] = theirs.update(roots[1], 24, changed)
+
+        fast.append(timed(run))
+        slow.append(timed(run_plain))
         same(*roots)
-    return row("Merkle", f"change {CHANGED} of {leaves:,} leaves", 200, *times, "roots/s")
+        root = roots[0]
+    return row("Merkle", f"change {CHANGED} of {leaves:,} leaves", 200, fast, slow, "roots/s")
 
 
 def same(ours: bytes, theirs: bytes) -> None:

@@ -74,7 +74,9 @@ class Facts:
         market = self.listings.markets.get(fact.market)
         cap = self.listings.caps.get((fact.market, fact.expiry))
         if market is not None and cap is not None and fact.strike * market.strike_value > cap:
-            raise ChainError(f"{fact}: strike {fact.strike}, allowed at most the cap of {cap} atoms")
+            raise ChainError(
+                f"{fact}: strike {fact.strike}, allowed at most the cap of {cap} atoms"
+            )
         line = self.listings.list_instrument(fact)
         if line is None:
             return

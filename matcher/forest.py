@@ -6,6 +6,7 @@ for every root that was not swept. What single nodes are, and proofs for readers
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +38,8 @@ class Work:
     ----------
     address : int
         Of the work record.
+    room : int
+        To the next multiple of the lanes.
     """
 
     def __init__(self, depth: int, room: int):
@@ -49,6 +52,7 @@ class Work:
         record = self._record.array[0]
         record["way"], record["pending"], record["counts"] = at, at + levels, at + 2 * levels
         record["lists"], record["room"] = at + 3 * levels, room
+        self.room = room
 
 
 class Forest:
@@ -69,7 +73,16 @@ class Forest:
     wanted.
     """
 
-    __slots__ = ("_children", "_ids", "_nodes", "_pools", "_records", "_state", "address")
+    __slots__ = (
+        "_children",
+        "_ids",
+        "_nodes",
+        "_pools",
+        "_records",
+        "_state",
+        "_works",
+        "address",
+    )
 
     def __init__(self) -> None:
         self._pools = Pool(POOLS, 1)
@@ -80,6 +93,7 @@ class Forest:
         self._state = self._pools.array[0]
         self._state["end"] = 1  # of the nodes; node 0 is the empty one
         self._ids = {ZERO: EMPTY}  # node of each root
+        self._works: dict[int, Work] = {}  # by depth
         self.reserve(0, 0)
 
     def __len__(self) -> int:
@@ -198,21 +212,15 @@ class Forest:
         depth: int,
     ) -> list[bytes]:
         """Change trees to leaves that stand in the pool already; their roots."""
-        work = Work(depth, len(leaves))
-        changed = cells(len(roots), roots)
-        bounds = cells(len(sizes) + 1, np.cumsum([0, *sizes]))
-        places, nodes = cells(len(indices), indices), cells(len(leaves), leaves)
-        tree.update(
-            self.address,
-            work.address,
-            changed.address,
-            bounds.address,
-            len(roots),
-            places.address,
-            nodes.address,
-            depth,
-        )
-        return [self.name(int(number)) for number in changed.array["value"][: len(roots)]]
+        work = self._works.get(depth)
+        if work is None or work.room < len(leaves):
+            work = self._works[depth] = Work(depth, len(leaves))
+        parts = (roots, [0, *accumulate(sizes)], indices, leaves)
+        starts = [8 * start for start in accumulate(map(len, parts), initial=0)]
+        pool = cells(starts[-1] // 8, [number for part in parts for number in part])
+        changed, bounds, places, nodes = (pool.address + start for start in starts[:4])
+        tree.update(self.address, work.address, changed, bounds, len(roots), places, nodes, depth)
+        return [self.name(int(number)) for number in pool.array["value"][: len(roots)]]
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -249,7 +257,8 @@ class Forest:
         return path_of(map(self._node, beside.tolist()))
 
     def _node(self, number: int) -> bytes:
-        return self._nodes.array[number].tobytes()
+        words: bytes = self._nodes.array[number].tobytes()
+        return words
 
     def _flat_children(self) -> NDArray[np.int32]:
         return self._children.array.view(np.int32)

@@ -35,7 +35,7 @@ WORD: Final = 32  # bytes of an op word as in calldata
 # What a chunk may make: nodes for leaves and on the ways up, and cells for the leaves' words.
 CHUNK_NODES: Final = r.ENTRIES * (1 + ACCOUNT_TREE_DEPTH) + r.DIRTIES * (1 + SLOT_TREE_DEPTH)
 CHUNK_CELLS: Final = r.ENTRIES * (1 + 8 + MAX_POSITIONS)
-SLICE: Final = 64 * CHUNK_OPS  # words for which room is made at a time
+SLICE: Final = 8 * CHUNK_OPS  # words for which room is made at a time
 
 
 class Ledger:
@@ -95,9 +95,9 @@ class Ledger:
             raise self._complaint(word)
 
     def settle(self, ops: Pool, first: int, count: int, built_at: int) -> int:
-        """Apply ops of a batch: into chunks (section 14), with the root after each, until it is full.
+        """Apply ops of a batch, into chunks with the root after each, until the batch is full.
 
-        A chunk ends after 30 ops, or before one that may not stand in it.
+        A chunk ends after 30 ops, or before one that may not stand in it (section 14).
 
         Parameters
         ----------
@@ -204,15 +204,20 @@ class Ledger:
         _require_index(account, U24)
         return self._forest.inner(root, ACCOUNT_TREE_DEPTH, account, SLOT_TREE_DEPTH, slot // 4)
 
-    def sweep(self, wanted: Iterable[bytes]) -> None:
-        """Forget nodes of no wanted root, if they may be half of all by now."""
-        if len(self._forest) <= 2 * self._swept_to + SWEEP_SLACK:
+    def sweep(self, wanted: Iterable[bytes], *, always: bool = False) -> None:
+        """Forget nodes of no wanted root, if they may be half of all by now, or always."""
+        if not always and len(self._forest) <= 2 * self._swept_to + SWEEP_SLACK:
             return
         # Entries of a chunk name nodes by number; there are none between chunks, and only then is
         # this called.
         self._forest.sweep([self.root, *wanted], ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
         self._memory.state["root"] = self._forest.number(self.root)
         self._swept_to = len(self._forest)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that nodes, leaves and their words take."""
+        return self._forest.memory
 
     def __len__(self) -> int:
         """Nodes and leaves in memory."""

@@ -231,7 +231,9 @@ def _pairs_listed(_context: Any, _nodes: Any, _children: Any, _numbers: Any) -> 
     def emit(codegen: Any, builder: Any, _signature: Any, args: Any) -> Any:
         base, table, numbers = args
         listed = _words_at(builder, numbers)
-        lefts, rights, outs = [], [], []
+        lefts: list[Any] = []
+        rights: list[Any] = []
+        outs: list[Any] = []
         for lane in range(LANES):
             number = builder.load(_offset(builder, listed, lane), align=8)
             offset = builder.mul(number, ir.Constant(_I64, 2 * 4))

@@ -79,41 +79,49 @@ def is_op(word: int) -> bool:
 
 @inlined
 def fill_flags(word: int) -> int:
+    """Bit 0: the taker sells."""
     return shifted(first_of(word), 40) & 0xFF
 
 
 @inlined
 def fill_taker(word: int) -> int:
+    """Account."""
     return (first_of(word) >> 16) & U24
 
 
 @inlined
 def fill_maker(word: int) -> int:
+    """Account."""
     return ((first_of(word) & 0xFFFF) << 8) | shifted(second_of(word), 56)
 
 
 @inlined
 def fill_instrument(word: int) -> int:
+    """Number."""
     return shifted(second_of(word), 32) & U24
 
 
 @inlined
 def fill_tick(word: int) -> int:
+    """Price in ticks."""
     return second_of(word) & U32
 
 
 @inlined
 def fill_lots(word: int) -> int:
+    """Size in lots."""
     return shifted(third_of(word), 32)
 
 
 @inlined
 def fill_taker_order(word: int) -> int:
+    """Order id."""
     return ((third_of(word) & U32) << 16) | shifted(last_of(word), 48)
 
 
 @inlined
 def fill_maker_order(word: int) -> int:
+    """Order id."""
     return last_of(word) & U48
 
 
@@ -134,11 +142,13 @@ def amount_of(word: int) -> int:
 
 @inlined
 def withdraw_order(word: int) -> int:
+    """Order id."""
     return ((second_of(word) & U24) << 24) | shifted(third_of(word), 40)
 
 
 @inlined
 def release_served(word: int) -> int:
+    """Asks served, all ever."""
     return second_of(word) & U24
 
 
@@ -150,14 +160,17 @@ def settle_key(word: int) -> int:
 
 @inlined
 def transfer_target(word: int) -> int:
+    """Account."""
     return first_of(word) & U24
 
 
 @inlined
 def transfer_amount(word: int) -> int:
+    """Atoms, u64."""
     return second_of(word)
 
 
 @inlined
 def transfer_order(word: int) -> int:
+    """Order id."""
     return shifted(third_of(word), 16)

@@ -38,6 +38,7 @@ class Pool:
         count: int,
         inner: tuple[tuple[np.dtype[Any], int, int], ...] = (),
     ):
+        self.address = 0
         self._record = record
         self._inner = inner
         size = count * record.itemsize
@@ -46,7 +47,6 @@ class Pool:
             with contextlib.suppress(OSError):
                 self._pages.madvise(mmap.MADV_HUGEPAGE)
         self._array: NDArray[Any] | None = None
-        self.address = 0
         self._look()
 
     def __len__(self) -> int:
@@ -86,5 +86,5 @@ class Pool:
             AREAS.forget(self.address, self.address + len(self._pages))
 
     def __del__(self) -> None:
-        if not COMPILED and getattr(self, "address", 0):
+        if not COMPILED and self.address:
             AREAS.forget(self.address, self.address + len(self._pages))

@@ -140,7 +140,7 @@ class Errand(IntEnum):
 
 _APPLY, _END, _BATCH, _FINISH = (int(errand) for errand in Errand)
 
-# --- what may stand in a chunk (section 14) --------------------------------------------------------
+# --- what may stand in a chunk (section 14) -------------------------------------------------------
 
 
 @inlined
@@ -177,7 +177,7 @@ def takes(c: int, word: int) -> bool:
         if entry_released(source) | entry_released(target):
             return False
         return not names_again(c, source, transfer_order(word))
-    if kind == CREDIT or kind == WITHDRAW or kind == SETTLE or kind == RELEASE:
+    if kind in (CREDIT, WITHDRAW, SETTLE, RELEASE):
         entry = find_entry(c, account_of(word))
         if entry_released(entry) != 0:
             return False
@@ -188,7 +188,7 @@ def takes(c: int, word: int) -> bool:
     return True
 
 
-# --- the end of a chunk ----------------------------------------------------------------------------
+# --- the end of a chunk ---------------------------------------------------------------------------
 
 
 @inlined
@@ -356,7 +356,7 @@ def end_chunk(c: int) -> int:
     return _NONE
 
 
-# --- batches ---------------------------------------------------------------------------------------
+# --- batches --------------------------------------------------------------------------------------
 
 
 @inlined

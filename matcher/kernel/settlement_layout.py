@@ -31,9 +31,9 @@ Entry, 320 bytes: an account while a chunk is built that names it, and 32 quarte
 Dirty, 32 bytes: a word of four order slots that the chunk changes; the word itself is the quad of
 the same number elsewhere::
 
-    | number (0): of the word | next (4) | named (8): bit per slot | quarter (12) | staged (16) | 0 |
+    | number (0): of the word | next (4) | named (8): bit per slot | quarter (12) | staged (16) |
 
-    staged        what the op at hand will write into the slot `quarter`, generation:u32 | filled:u32
+    staged        what the op at hand will write into slot `quarter`: generation:u32 | filled:u32
 
 Pools, 64 bytes, belong to a forest; terms, 128 bytes, to the facts; context, 512 bytes, to a
 ledger: one int64 after the other.
@@ -53,9 +53,7 @@ def numbers(kind: str, size: int, names: tuple[str, ...]) -> np.dtype[Any]:
     return record(kind, size, **{name: ("i8", 8 * place) for place, name in enumerate(names)})
 
 
-QUAD: Final = record(
-    "quad", 32, first=("i8", 0), second=("i8", 8), third=("i8", 16), last=("i8", 24)
-)
+QUAD: Final = numbers("quad", 32, ("first", "second", "third", "last"))
 CHILDREN: Final = record("children", 8, left=("u4", 0), right=("u4", 4))
 CELL: Final = record("cell", 8, value=("i8", 0))
 SEAT: Final = record("seat", 4, number=("u4", 0))
@@ -313,10 +311,8 @@ context_ops, set_context_ops = getter(SETTLEMENT, "ops"), setter(SETTLEMENT, "op
 context_filled, set_context_filled = getter(SETTLEMENT, "filled"), setter(SETTLEMENT, "filled")
 context_fees_high = getter(SETTLEMENT, "fees_high")
 set_context_fees_high = setter(SETTLEMENT, "fees_high")
-context_fees_low, set_context_fees_low = (
-    getter(SETTLEMENT, "fees_low"),
-    setter(SETTLEMENT, "fees_low"),
-)
+context_fees_low = getter(SETTLEMENT, "fees_low")
+set_context_fees_low = setter(SETTLEMENT, "fees_low")
 context_earlier = getter(SETTLEMENT, "earlier")
 context_out = getter(SETTLEMENT, "out")
 context_out_count = getter(SETTLEMENT, "out_count")

@@ -164,6 +164,7 @@ def touch(entry: int) -> int:
 
 @inlined
 def check_opened(c: int, entry: int) -> int:
+    """That the chain has opened an account."""
     if entry_opened(entry) == 0:
         return refused(c, _UNOPENED, entry_account(entry), 0, 0)
     return _NONE

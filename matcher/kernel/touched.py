@@ -140,7 +140,7 @@ def _announce_all(c: int, word: int) -> None:
         _announce(c, fill_taker(word))
         _announce(c, fill_maker(word))
         _announce(c, FEE_ACCOUNT)
-    elif kind == CREDIT or kind == WITHDRAW or kind == SETTLE or kind == RELEASE:
+    elif kind in (CREDIT, WITHDRAW, SETTLE, RELEASE):
         _announce(c, account_of(word))
     elif kind == TRANSFER:
         _announce(c, account_of(word))
@@ -194,11 +194,13 @@ def slot_cell(c: int, dirty: int, quarter: int) -> int:
 
 @inlined
 def slot_generation(c: int, dirty: int, quarter: int) -> int:
+    """Which use of an order slot its record speaks of."""
     return shifted(turned(cell_value(slot_cell(c, dirty, quarter))), 32)
 
 
 @inlined
 def slot_filled(c: int, dirty: int, quarter: int) -> int:
+    """Lots that were filled of that use."""
     return turned(cell_value(slot_cell(c, dirty, quarter))) & U32
 
 

@@ -1,40 +1,47 @@
+"""Facts that the chain cannot tell are refused; what it tells twice counts as told first."""
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from matcher import commands as c
+from matcher.errors import ChainError
 from matcher.facts import Facts
-from tests.support.pit import CALL, CAP, EXPIRY, HIGH_CALL, PUT, START, STRIKE_VALUE, TICK_VALUE
-
-STRIKES = {CALL: 100, PUT: 100, HIGH_CALL: 120}
-lots = st.integers(-(10**9), 10**9)
+from tests.support.pit import CALL, CAP, EXPIRY, STRIKE_VALUE, TICK_VALUE
 
 
-def facts_of(price: int | None = None) -> Facts:
+@pytest.fixture
+def facts() -> Facts:
     facts = Facts(300)
     facts.observe(c.MarketListed(1, "BTC", TICK_VALUE, STRIKE_VALUE))
     facts.observe(c.ExpiryOpened(1, EXPIRY, CAP))
-    for index, strike in STRIKES.items():
-        facts.observe(c.InstrumentListed(index, 1, int(index == PUT), EXPIRY, strike))
-    if price is not None:
-        facts.observe(c.PriceFixed(1, EXPIRY, price, START))
     return facts
 
 
-@given(
-    st.integers(-(10**12), 10**12),
-    st.dictionaries(st.sampled_from(sorted(STRIKES)), lots.filter(bool)),
-    st.none() | st.integers(0, 2 * CAP),
+@pytest.mark.parametrize(
+    ("fact", "what"),
+    [
+        (c.MarketListed(256, "ETH", TICK_VALUE, STRIKE_VALUE), "market, allowed 0 to 255"),
+        (c.ExpiryOpened(2, EXPIRY, CAP), "market 2 is not listed"),
+        (c.InstrumentListed(CALL, 1, 0, EXPIRY + 1, 100), "is not open"),
+        (c.InstrumentListed(CALL, 1, 2, EXPIRY, 100), "kind 2, allowed"),
+        (
+            c.InstrumentListed(CALL, 1, 0, EXPIRY, CAP // STRIKE_VALUE + 1),
+            f"allowed at most the cap of {CAP} atoms",
+        ),
+        (c.PriceFixed(1, EXPIRY + 1, 5, 5), "is not open"),
+    ],
 )
-def test_floor_is_never_above_the_worst(
-    cash: int, positions: dict[int, int], price: int | None
+def test_fact_that_the_chain_cannot_tell_is_refused(
+    facts: Facts, fact: c.Command, what: str
 ) -> None:
-    facts = facts_of(price)
-    assert facts.floor(cash, positions) <= facts.worst(cash, positions, START + 1)
+    with pytest.raises(ChainError, match=what):
+        facts.observe(fact)
+    assert not facts.terms.is_listed(CALL)
+    assert not facts.listings.lines
 
 
-@pytest.mark.parametrize("index", sorted(STRIKES))
-def test_floor_of_one_position_is_its_worst(index: int) -> None:
-    facts = facts_of()
-    for held in (-7, 7):
-        assert facts.floor(5, {index: held}) == facts.worst(5, {index: held}, START)
+def test_counters_only_grow(facts: Facts) -> None:
+    for deposited, asks in ((5, 2), (9, 1), (7, 3)):
+        facts.observe(c.Deposited(7, deposited, 0))
+        facts.observe(c.Asked(7, asks, 0))
+    assert (facts.terms.deposited(7), facts.terms.asks(7)) == (9, 3)
+    assert (facts.terms.deposited(8), facts.terms.asks(8)) == (0, 0)

@@ -6,8 +6,8 @@ from matcher import commands as c
 from matcher import words
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
-from matcher.leaf import Leaf
 from matcher.ledger import Ledger
+from matcher.types import U32, U64
 from tests.support.pit import (
     CALL,
     CAP,
@@ -124,6 +124,79 @@ def test_apply_release_of_the_fee_account_beside_a_fill_raises(ledger: Ledger) -
         apply(ledger, fill())
 
 
+def rich(ledger: Ledger) -> None:
+    """Let two accounts have as much as fits, and a market where ticks are worth most."""
+    for fact in (
+        c.MarketListed(2, "ETH", U32, 1),
+        c.FeesSet(2, U32 >> 1, U32 >> 1, U32 >> 1, U32 >> 1, START),
+        c.ExpiryOpened(2, EXPIRY, 1),
+        *(c.InstrumentListed(index, 2, 0, EXPIRY, 0) for index in range(11, 11 + 40)),
+    ):
+        ledger.facts.observe(fact)
+
+
+def test_apply_one_position_too_many_raises(ledger: Ledger) -> None:
+    rich(ledger)
+    for place in range(32):
+        apply(ledger, fill(instrument=11 + place, tick=0, lots=1, taker_order=place))
+        if place == 29:
+            ledger.end_chunk(START)
+    with pytest.raises(ProtocolError, match="account 2: 33 positions"):
+        apply(ledger, fill(instrument=43, tick=0, lots=1))
+    apply(ledger, fill(instrument=42, tick=0, lots=1, taker_order=32))
+    apply(ledger, fill(instrument=42, tick=0, lots=2, taker_order=33, flags=words.TAKER_SELLS))
+    apply(ledger, fill(instrument=43, tick=0, lots=1, taker_order=34))
+
+
+DEAREST = (1 << 62) // U32  # ticks of one lot whose notional is just below 2^62
+
+
+def test_apply_notional_at_its_end_raises(ledger: Ledger) -> None:
+    rich(ledger)
+    apply(ledger, fill(instrument=11, tick=DEAREST, lots=1))
+    notional = (DEAREST + 1) * U32
+    with pytest.raises(ProtocolError, match=f"notional {notional} is not below 2\\^62"):
+        apply(ledger, fill(instrument=11, tick=DEAREST + 1, lots=1))
+
+
+def test_apply_cash_beyond_its_width_raises_with_what_it_would_be(ledger: Ledger) -> None:
+    rich(ledger)
+    apply(ledger, fill(instrument=11, tick=DEAREST, lots=1))
+    paid, fee = DEAREST * U32, U32 >> 1
+    with pytest.raises(ProtocolError, match=f"cash {MONEY - paid - fee - (1 << 63)} is not an"):
+        apply(ledger, words.Withdraw(2, 1 << 63, 5))
+    with pytest.raises(ProtocolError, match=f"cash {MONEY + paid - fee + (1 << 63)} is not an"):
+        apply(ledger, words.Transfer(4, 3, 1 << 63, 5))
+
+
+def test_apply_exited_beyond_its_width_raises(ledger: Ledger) -> None:
+    rich(ledger)
+    gained = 2 * (DEAREST * U32 - (U32 >> 1))
+    missing = (1 << 63) - 1 + 7 - gained  # to the most that cash can be
+    ledger.facts.observe(c.Deposited(3, missing, START))
+    apply(ledger, words.Credit(3, missing - MONEY))
+    apply(ledger, words.Withdraw(3, 7, 9))
+    for taker in (2, 4):
+        apply(ledger, fill(instrument=11, tick=DEAREST, lots=1, taker=taker, maker_order=taker))
+    with pytest.raises(ProtocolError, match=f"exited {1 << 64} is not a u64"):
+        apply(ledger, words.Withdraw(3, U64 - 6, 10))
+    apply(ledger, words.Withdraw(3, U64 - 7, 10))
+
+
+def test_end_chunk_fees_beyond_the_width_of_cash_raise(ledger: Ledger) -> None:
+    rich(ledger)
+    lots = 1 << 28  # at the highest rate, just below an eighth of the notional
+    tick = (1 << 62) // (U32 * lots)
+    each = min(lots * (U32 >> 1), tick * lots * U32 // 8)
+    for order, (taker, maker) in enumerate([(2, 3)] * 4 + [(2, 4)] * 4 + [(3, 4)]):
+        op = fill(taker=taker, maker=maker, instrument=11, tick=tick, lots=lots, flags=order % 2)
+        apply(ledger, op._replace(taker_order=order, maker_order=order))
+    total = 18 * each
+    assert total >= 1 << 63
+    with pytest.raises(ProtocolError, match=f"fees make {total}"):
+        ledger.end_chunk(START)
+
+
 def test_end_chunk_margin_broken_raises(ledger: Ledger) -> None:
     # A sale of 2 lots for 1,000 each, worth at worst 2 * (1,000 - 300,000) of 1,000,000: good.
     apply(ledger, fill())
@@ -172,16 +245,3 @@ def test_fork_from_an_old_root_repeats_what_followed(ledger: Ledger) -> None:
     apply(fork, back)
     assert fork.end_chunk(START) == after
     assert ledger.root == after
-
-
-def test_leaf_words_read_back_give_the_leaf() -> None:
-    leaf = Leaf()
-    leaf.cash, leaf.exited, leaf.credited, leaf.served = -5, 1 << 63, 1 << 55, 77
-    leaf.positions = {7: -(1 << 39), 3: (1 << 39) - 1, 9: 1, 1: 2, 5: -1}
-    leaf.slots_root = b"\5" * 32
-    data = leaf.words()
-    assert len(data) == 4 * 32
-    twin = Leaf.from_words(data)
-    assert twin.words() == data
-    assert twin.positions == leaf.positions
-    assert (twin.cash, twin.exited, twin.credited, twin.served) == (-5, 1 << 63, 1 << 55, 77)

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sha3 import keccak_256
 
-from matcher.kernel import keccak, keccak_plain
+from matcher.forest import cells
+from matcher.kernel import keccak
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement_layout import CELL, CHILDREN, QUAD
 from tests.support import lanes
 
 RATE = keccak.RATE
@@ -51,19 +55,52 @@ def test_hash_level_equals_pysha3_and_a_pair_of_zeros_is_zero(leaves: list[bytes
 
 
 @given(st.data(), st.lists(nodes_of_32_bytes, min_size=1, max_size=9), st.integers(0, 30))
-def test_hash_children_equals_the_plain_one(
+def test_hash_listed_equals_pysha3_wherever_the_nodes_stand(
     data: st.DataObject, leaves: list[bytes], count: int
 ) -> None:
+    leaves = [bytes(32), *leaves]
     first = len(leaves)
     below = st.integers(0, first - 1)
-    picks = data.draw(st.lists(below, min_size=2 * count, max_size=2 * count))
-    children = np.array([0] * 2 * first + picks + [0, 0], np.int32)
-    nodes = np.full(4 * (first + count + 1), 7, np.int64)
-    nodes[: 4 * first] = np.frombuffer(b"".join(leaves), np.int64)
-    expected = nodes.copy()
-    keccak.hash_children(nodes, children, first, count)
-    keccak_plain.hash_children(expected, children, first, count)
-    assert (nodes == expected).all()
+    pairs = data.draw(st.lists(st.tuples(below, below), min_size=count, max_size=count))
+    places = data.draw(st.permutations(range(first, first + 2 * count)))[:count]
+    nodes, children = Pool(QUAD, first + 2 * count + 1), Pool(CHILDREN, first + 2 * count + 1)
+    words = nodes.array.view(np.int64)
+    words[4 * first :] = 7
+    words[: 4 * first] = np.frombuffer(b"".join(leaves), np.int64)
+    expected = [nodes.array[i].tobytes() for i in range(len(nodes))]
+    for place, (left, right) in zip(places, pairs, strict=True):
+        children.array[place] = (left, right)
+        pair = leaves[left] + leaves[right]
+        expected[place] = keccak_256(pair).digest() if any(pair) else bytes(32)
+    numbers = cells(count + 7, places)
+    keccak.hash_listed(nodes.address, children.address, numbers.address, count)
+    assert [nodes.array[i].tobytes() for i in range(len(nodes))] == expected
+
+
+@given(st.lists(st.integers(0, 3 * RATE // 8 + 1), max_size=20), st.randoms())
+def test_hash_records_of_any_sizes_equals_pysha3(sizes: list[int], random: Random) -> None:
+    records, nodes = Pool(CELL, sum(sizes) + len(sizes) + 1), Pool(QUAD, len(sizes) + 2)
+    nodes.array.view(np.int64)[:] = 7
+    words, starts, messages = records.array["value"], [], []
+    at = 0
+    for size in sizes:
+        message = random.randbytes(8 * size)
+        words[at], words[at + 1 : at + 1 + size] = size, np.frombuffer(message, np.int64)
+        starts.append(at)
+        messages.append(message)
+        at += 1 + size
+    order = random.sample(range(1, len(sizes) + 1), len(sizes))
+    keccak.hash_records(
+        nodes.address,
+        records.address,
+        (starting := cells(len(starts), starts)).address,
+        (numbers := cells(len(order), order)).address,
+        len(sizes),
+    )
+    assert len(starting) == len(numbers)
+    for place, message in zip(order, messages, strict=True):
+        assert nodes.array[place].tobytes() == keccak_256(b"\0" + message).digest()
+    assert (nodes.array.view(np.int64)[[0, 1, 2, 3, -4, -3, -2, -1]] == 7).all()
 
 
 @pytest.mark.parametrize(
