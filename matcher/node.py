@@ -34,7 +34,9 @@ from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app
 from matcher.gateway.server import GatewayServer
+from matcher.gateway.switch_files import SwitchFiles, hand_over
 from matcher.journal import Identity, Journal
+from matcher.processes.plan import SWITCHES
 from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
 
@@ -206,6 +208,7 @@ class Node:
             chain=FollowedChain(self._chain.follower),
             genesis=self._genesis,
             origins=self.settings.origins,
+            switches=_switches(self.settings.data),
         )
         host, port = self.settings.host, self.settings.port
         try:
@@ -295,6 +298,13 @@ def cli(
     except QuoinError as error:
         log.error("node failed", reason=str(error), kind=type(error).__name__)
         sys.exit(1)
+
+
+def _switches(data: Path) -> SwitchFiles:
+    """Dead man's switches, those of gateways in processes of their own among them."""
+    files = SwitchFiles(data / SWITCHES)
+    hand_over(data / SWITCHES, [files.gateway])
+    return files
 
 
 def _supervisor(settings: Settings, gateways: int, *logging: Any) -> "Supervisor":

@@ -6,7 +6,7 @@ fire looks whether it is still theirs. So of several gateways over one directory
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -76,3 +76,24 @@ class SwitchFiles:
             return msgspec.json.decode(path.read_bytes(), type=Kept)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
+
+
+def hand_over(directory: Path, gateways: Sequence[str]) -> int:
+    """Give the switches of gateways that there are no more to the first there is.
+
+    Before any gateway runs: a node that is started with fewer of them, or none but itself, has them
+    all renewed or fired like its own.
+
+    Returns
+    -------
+    int
+        How many changed hands.
+    """
+    first, *_ = gateways
+    moved = 0
+    for path in sorted(directory.glob("*.json")):
+        kept = SwitchFiles._read(path)
+        if kept is not None and kept.gateway not in gateways:
+            SwitchFiles(directory, first).write(msgspec.structs.replace(kept, gateway=first))
+            moved += 1
+    return moved

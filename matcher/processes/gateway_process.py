@@ -14,6 +14,7 @@ from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app
 from matcher.gateway.server import GatewayServer
+from matcher.gateway.switch_files import SwitchFiles
 from matcher.history import summarize
 from matcher.merkle import Path as TreePath
 from matcher.processes.board import Bells, Board
@@ -167,6 +168,7 @@ class GatewayProcess:
             chain=FollowedChain(chain),
             genesis=plan.genesis,
             origins=plan.origins,
+            switches=SwitchFiles(plan.switches, plan.name),
         )
         listening = socket.socket(fileno=plan.listening)
         server = GatewayServer(app, plan.host, listening=listening)

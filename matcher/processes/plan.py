@@ -19,6 +19,7 @@ MATCHER: Final = "matcher"
 BATCHER: Final = "batcher"
 GATEWAY: Final = "gateway"  # and a number from 1
 PUBLISHER: Final = "publisher"
+SWITCHES: Final = "switches"  # directory of dead man's switches, beside the journal
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +98,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def archive(self) -> Path:
         """Directory of the batches."""
         return Path(self.data) / "batches"
+
+    @property
+    def switches(self) -> Path:
+        """Directory of dead man's switches."""
+        return Path(self.data) / SWITCHES
 
     @property
     def socket(self) -> Path:

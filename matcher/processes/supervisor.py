@@ -24,6 +24,7 @@ from matcher.chain.deployment import Deployment
 from matcher.chain_side import find_deployment
 from matcher.errors import QuoinError
 from matcher.gateway.server import listen
+from matcher.gateway.switch_files import hand_over
 from matcher.processes.board import Board
 from matcher.processes.control import (
     FAILED,
@@ -42,6 +43,7 @@ from matcher.processes.plan import (
     GATEWAY,
     MATCHER,
     PUBLISHER,
+    SWITCHES,
     Plan,
     run_of,
     sockets_of,
@@ -334,6 +336,8 @@ class Supervisor:
         if settings.publish is not None:
             names.append(PUBLISHER)
         sweep(self._place)
+        gateways = [name for name in names if name.startswith(GATEWAY)]
+        hand_over(settings.data / SWITCHES, gateways)
         self._bells = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in names]
         try:
             self._listening = listen(settings.host, settings.port)
