@@ -11,7 +11,8 @@ Moves are counted, not timed, in the second half of the flow: in the first every
 on what was deposited, wherever it trades first. Times are the processor's, of one thread: `slowest
 shard` are commands of the whole flow per second that the slowest shard works, which is what
 processes of their own could reach at most. The alternative in the same run is one engine that does
-all; the two give the same state hash, or this stops.
+all; the two give the same state hash, or this stops. `in processes` is the time on the wall of
+shards that match at the same time, and of the one process in front of them.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from matcher.engine import Engine
 from matcher.errors import Reject
 from matcher.events import Event, OrderRested, Rejected
 from matcher.shards.local import Shards
+from matcher.shards.processes import ShardProcesses
 from matcher.shards.shard import Shard
 from matcher.shards.tape import Lend, SlotMoved
 from matcher.types import SLOTS, Order, OrderFlag, SelfTrade, SignedOrder, Windows, Withdrawal
@@ -49,10 +51,11 @@ DEPOSITS = {"ample": 4_000_000_000, "scarce": 6_000_000}  # atoms; makers put in
 
 
 class Flow(NamedTuple):
-    """Commands, and how many of them are orders."""
+    """Commands, how many of them are orders, and how many come before the first."""
 
     commands: list[c.Command]
     orders: int
+    setup: int  # commands before the first order
 
 
 def owner(account: int) -> bytes:
@@ -179,6 +182,7 @@ def flow_of(deposit: int, orders: int, seed: int) -> Flow:
     """The whole stream; the engine that it aims by is thrown away."""
     engine = Engine(WINDOWS)
     stream = [*listed(), *opened(deposit)]
+    setup = len(stream)
     for command in stream:
         engine.apply(command)
     traders = Traders(seed, engine)
@@ -197,7 +201,7 @@ def flow_of(deposit: int, orders: int, seed: int) -> Flow:
             engine.apply(command)
             placed += isinstance(command, c.PlaceOrder)
         stream += made
-    return Flow(stream, placed)
+    return Flow(stream, placed, setup)
 
 
 class TimedShard(Shard):
@@ -281,6 +285,43 @@ def compare(count: int, wealth: str, flow: Flow, rounds: int, seed: int) -> list
     ]
 
 
+def run_processes(count: int, flow: Flow) -> float:
+    """Seconds on the wall that shards in processes of their own take from the first order on."""
+    with ShardProcesses(count, WINDOWS) as shards:
+        for command in flow.commands[: flow.setup]:
+            shards.submit(command)
+        shards.drain()
+        start = time.perf_counter()
+        for command in flow.commands[flow.setup :]:
+            shards.submit(command)
+        shards.drain()
+        return time.perf_counter() - start
+
+
+def run_alone(flow: Flow) -> float:
+    """The same of one engine."""
+    engine = Engine(WINDOWS)
+    for command in flow.commands[: flow.setup]:
+        engine.apply(command)
+    start = time.perf_counter()
+    for command in flow.commands[flow.setup :]:
+        engine.apply(command)
+    return time.perf_counter() - start
+
+
+def processes(flow: Flow, rounds: int, seed: int) -> Result:
+    """Two shards in processes, and one engine, in turn."""
+    ours, alone = [], []
+    for _ in range(rounds):
+        ours.append(run_processes(2, flow))
+        alone.append(run_alone(flow))
+    count = len(flow.commands) - flow.setup
+    rates = [count / statistics.median(times) for times in (ours, alone)]
+    case = "2 shards, ample money: in processes"
+    detail: dict[str, float | int | str] = {"cores": os.cpu_count() or 1, "seed": seed}
+    return Result("shards", case, rates[0], rates[1], "commands/s", "one engine", rounds, detail)
+
+
 def measure(quick: bool, orders: int = 20_000, rounds: int = 3, seed: int = 1) -> list[Result]:
     """Moves per thousand orders, and what the slowest shard leaves to gain."""
     if quick:
@@ -290,6 +331,8 @@ def measure(quick: bool, orders: int = 20_000, rounds: int = 3, seed: int = 1) -
         flow = flow_of(deposit, orders, seed)
         for count in (2, 4):
             results += compare(count, wealth, flow, rounds, seed)
+        if wealth == "ample":
+            results.append(processes(flow, rounds, seed))
     return results
 
 
