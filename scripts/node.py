@@ -1,4 +1,4 @@
-"""Runs an exchange against a network: matcher, gateway and committer in one process."""
+"""Runs an exchange against a network: matcher, gateway and committer, in one process or several."""
 
 import asyncio
 import signal
@@ -32,6 +32,12 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
     metavar="NAME",
     help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
 )
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Run in several processes: the matcher, the batcher, and N gateways at one port.",
+)
 @click.option("--log-level", default="info", show_default=True)
 @expect_chain_id
 @plain_errors
@@ -45,6 +51,7 @@ def cli(
     batch_age,
     confirmations,
     publish,
+    processes,
     log_level,
     expect_chain_id,
 ):
@@ -76,13 +83,13 @@ def cli(
         publish=publish,
     )
     try:
-        asyncio.run(_run(settings, deployment))
+        asyncio.run(_run(settings, deployment, processes, log_level))
     finally:
         if scratch:
             scratch.cleanup()
 
 
-async def _run(settings, deployment) -> None:
+async def _run(settings, deployment, processes, log_level) -> None:
     """Inside the loop: a node makes its events there."""
     from web3 import EthereumTesterProvider
 
@@ -90,7 +97,14 @@ async def _run(settings, deployment) -> None:
     from scripts._embedded import EmbeddedNode
 
     embedded = isinstance(deployment.w3.provider, EthereumTesterProvider)
-    node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
+    if processes is not None and embedded:
+        raise click.UsageError("--processes needs a chain that other processes reach by a URL")
+    if processes is not None:
+        from matcher.processes.supervisor import Supervisor
+
+        node = Supervisor(settings, processes, log_level)
+    else:
+        node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, node.stop)
     await node.run()
