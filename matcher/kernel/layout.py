@@ -77,11 +77,12 @@ Event, 64 bytes: what the kernel answers. Each kind fills the fields of its row,
     `amount` and `other` are where `fee` and `maker_fee` are. Trades, credits, releases,
     withdrawals, transfers and settlements are the ops: each is one word for the batcher
 
-Order, 64 bytes: one that rests, or the taker at hand::
+Order, 64 bytes: one that rests, or the taker at hand. Its whole quantity is `remaining` and what
+its slot has filled; its account and instrument are its holding's::
 
-     0    8     16          20         24     28           32     36         40        44
-    | id | seq | remaining | quantity | tick | instrument | next | previous | account | holding |
-    | expiry (48) | signer (56) | flags (60) | sells (61) | rests (62) | 0 (63) |
+    | id | seq | remaining | slot | tick | holding | next | previous | due_next | due_previous |
+    0    8     16          20     24     28        32     36         40         44
+    | expiry (48) | signer (56) | flags (60) | sells (61) | rests (62) | timed (63): in the wheel |
 
 Level, 16 bytes: the queue at one tick. Four to a line, as neighbors are met together::
 
@@ -91,19 +92,45 @@ Far level, 32 bytes: a level outside its side's band; an entry of an open-addres
 
     | key (0): side << 32 | tick, or -1 | level (8) | 0 (24) |
 
-Side, 32 bytes: the bids, or the asks, of one book. Book, 64 bytes: its terms::
+Side, 32 bytes: the bids, or the asks, of one book. Book, 128 bytes: its terms::
 
     | base (0) | best (8): NO_BID, NO_ASK | orders (16) | far (20) | 0 (24) |
-    | tick_value (0): 0, not listed | closes_at (8) | lots_max (16) | taker_rate (24) |
-    | maker_rate (28) | zeros to 64 |
+    | tick_value (0): 0, not listed | lots_max (8) | ticks_max (16): most of tick * lots |
+    | strike (24) | cap (32) | taker_rate (40) | maker_rate (44) | top_rate (48) | series (52) |
+    | market (56) | call (60) | closed (61) | next (64): of its series | zeros to 128 |
 
-Holding, 32 bytes: what an account holds of an instrument::
+Market and Series (the instruments of one market and expiry), 64 bytes each::
 
-    | account (0) | instrument (4) | lots (8), signed | tried (16): lots that a trial adds | 0 |
+    | tick_value (0) | strike_value (8) | old_taker (16) | old_maker (20) | new_taker (24) |
+    | new_maker (28) | active_at (32) | top_rate (40) | listed (44) | zeros to 64 |
+    | market (0) | expiry (4), hours | cap (8) | price (16) | fixed_at (24) | books (32): first |
+    | fixed (36) | settled (37): the price is in effect | closed (38) | zeros to 64 |
 
-Context, 512 bytes, one int64 after the other: where everything else lies, limits and counters.
-The rest are single words: an index (u32) that is free, an entry of a table, a word of bits, the
-time until which a signer's orders stand, and pairs of a key and a value to sort.
+Account, 128 bytes. `floor` and `both` are sums of its groups' (`matcher.kernel.margin`)::
+
+    | owner (0) | groups (4) | cash (8) | floor (16) | both (24) | instruments (32) |
+    | positions (36) | orders (40) | pages (44) | orders_until (48) | opened (56) | waits (57) |
+    | deposited (64) | asks (72) | exited (80) | credited (88) | served (96) | zeros to 128 |
+
+Signer, 64 bytes: who may sign for an account; an owner may be a key as well::
+
+    | account (0) | owner (4) | key (5) | valid_from (8) | until (16) | address (24) | 0 (44) |
+
+Holding, 64 bytes: what an account holds of an instrument, and has on order. None without either::
+
+    | account (0) | instrument (4) | lots (8), signed | bids (16), asks (24): lots of open orders |
+    | orders (32) | group (36) | next (40): free one | zeros to 64 |
+
+Slot, 48 bytes: an order slot of an account; a page has eight. Page, 16 bytes: whose they are::
+
+    | seen (0): generation | generation (4) | filled (8) | order (12) | digest (16) |
+    | account (0) | number (4): slot / 8 | next (8): page of the account | 0 |
+
+    order   the open order; SEEN is added once anything was seen in the slot
+
+Context, 1024 bytes, one int64 after the other: where everything else lies, limits and counters.
+The rest are single words: a head of the timing wheel, an entry of a table, a word of bits, and
+pairs of a key and a value to sort.
 """
 
 from enum import IntEnum, IntFlag
@@ -145,7 +172,6 @@ COMMAND: Final = record(
     signer=("u4", 40),
     target=("u4", 44),
     amount=("i8", 48),
-    verdict=("u2", 48),
     origin=("i8", 56),
 )
 FACT: Final = record(
@@ -165,6 +191,17 @@ FACT: Final = record(
     origin=("i8", 56),
 )
 SIGNED: Final = record("annex", 64, digest=("V32", 0), address=("V20", 32), v=("u1", 52))
+ANNEX: Final = record(  # a SIGNED, word by word
+    "annex",
+    64,
+    digest_0=("i8", 0),
+    digest_1=("i8", 8),
+    digest_2=("i8", 16),
+    digest_3=("i8", 24),
+    address_0=("i8", 32),
+    address_1=("i8", 40),
+    address_2=("u4", 48),
+)
 RATES: Final = record(
     "annex",
     64,
@@ -198,18 +235,19 @@ ORDER: Final = record(
     id=("i8", 0),
     seq=("i8", 8),
     remaining=("u4", 16),
-    quantity=("u4", 20),
+    slot=("u4", 20),
     tick=("u4", 24),
-    instrument=("u4", 28),
+    holding=("u4", 28),
     next=("u4", 32),
     previous=("u4", 36),
-    account=("u4", 40),
-    holding=("u4", 44),
+    due_next=("u4", 40),
+    due_previous=("u4", 44),
     expiry=("i8", 48),
     signer=("u4", 56),
     flags=("u1", 60),
     sells=("u1", 61),
     rests=("u1", 62),
+    timed=("u1", 63),
 )
 LEVEL: Final = record("level", 16, head=("u4", 0), tail=("u4", 4), lots=("i8", 8))
 FAR: Final = record("far", 32, key=("i8", 0), head=("u4", 8), tail=("u4", 12), lots=("i8", 16))
@@ -217,79 +255,203 @@ FAR_LEVEL_OFFSET: Final = 8  # of the level in a far level
 SIDE: Final = record("side", 32, base=("i8", 0), best=("i8", 8), orders=("u4", 16), far=("u4", 20))
 BOOK: Final = record(
     "book",
+    128,
+    tick_value=("i8", 0),
+    lots_max=("i8", 8),
+    ticks_max=("i8", 16),
+    strike=("i8", 24),
+    cap=("i8", 32),
+    taker_rate=("i4", 40),
+    maker_rate=("i4", 44),
+    top_rate=("i4", 48),
+    series=("u4", 52),
+    market=("u4", 56),
+    call=("u1", 60),
+    closed=("u1", 61),
+    next=("u4", 64),
+)
+MARKET: Final = record(
+    "market",
     64,
     tick_value=("i8", 0),
-    closes_at=("i8", 8),
-    lots_max=("i8", 16),
-    taker_rate=("i4", 24),
-    maker_rate=("i4", 28),
+    strike_value=("i8", 8),
+    old_taker=("i4", 16),
+    old_maker=("i4", 20),
+    new_taker=("i4", 24),
+    new_maker=("i4", 28),
+    active_at=("i8", 32),
+    top_rate=("i4", 40),
+    listed=("u1", 44),
+)
+SERIES: Final = record(
+    "series",
+    64,
+    market=("u4", 0),
+    expiry=("u4", 4),
+    cap=("i8", 8),
+    price=("i8", 16),
+    fixed_at=("i8", 24),
+    books=("u4", 32),
+    fixed=("u1", 36),
+    settled=("u1", 37),
+    closed=("u1", 38),
+)
+ACCOUNT: Final = record(
+    "account",
+    128,
+    owner=("u4", 0),
+    groups=("u4", 4),
+    cash=("i8", 8),
+    floor=("i8", 16),
+    both=("i8", 24),
+    instruments=("u4", 32),
+    positions=("u4", 36),
+    orders=("u4", 40),
+    pages=("u4", 44),
+    orders_until=("i8", 48),
+    opened=("u1", 56),
+    waits=("u1", 57),
+    deposited=("i8", 64),
+    asks=("i8", 72),
+    exited=("i8", 80),
+    credited=("i8", 88),
+    served=("i8", 96),
+)
+SIGNER: Final = record(
+    "signer",
+    64,
+    account=("u4", 0),
+    owner=("u1", 4),
+    key=("u1", 5),
+    valid_from=("i8", 8),
+    until=("i8", 16),
+    address_0=("i8", 24),
+    address_1=("i8", 32),
+    address_2=("u4", 40),
 )
 HOLDING: Final = record(
     "holding",
-    32,
+    64,
     account=("u4", 0),
     instrument=("u4", 4),
     lots=("i8", 8),
-    tried=("i8", 16),
+    bids=("i8", 16),
+    asks=("i8", 24),
+    orders=("u4", 32),
+    group=("u4", 36),
+    next=("u4", 40),
 )
-FREE: Final = record("free", 4, slot=("u4", 0))
+SLOT: Final = record(
+    "slot",
+    48,
+    seen=("u4", 0),
+    generation=("u4", 4),
+    filled=("u4", 8),
+    order=("u4", 12),
+    digest_0=("i8", 16),
+    digest_1=("i8", 24),
+    digest_2=("i8", 32),
+    digest_3=("i8", 40),
+)
+PAGE: Final = record("page", 16, account=("u4", 0), number=("u4", 4), next=("u4", 8))
+HEAD: Final = record("head", 4, order=("u4", 0))
 ENTRY: Final = record("entry", 8, word=("i8", 0))
 WORD: Final = record("word", 8, bits=("i8", 0))
-SIGNER: Final = record("signer", 8, until=("i8", 0))
 PAIR: Final = record("pair", 16, key=("i8", 0), value=("i8", 8))
 
 _WORDS: Final = (
     # where the records lie
     "orders",
-    "free",
     "levels",
     "bitmaps",
     "books",
     "sides",
-    "order_table",
+    "markets",
+    "series",
+    "accounts",
+    "signers",
     "holdings",
     "holding_table",
+    "slots",
+    "pages",
+    "page_table",
+    "groups",  # these three: matcher.kernel.margin_layout
+    "group_keys",
+    "group_blocks",
     "far",
     "far_sorted",
-    "events",
-    "signers",
-    "slots",
+    "wheel",
+    "deadlines",  # pairs of a second and a signer, a heap
+    "waiting",  # pairs of an account and 0, in no order
     "pairs",
-    # how many there may be
+    "undo",  # pairs: what a trial did, to be taken back
+    "events",
+    "ends",  # words: events so far after each command; 0: nobody asks
+    # how many there may be, or are room for
     "band_bits",  # log2 of the ticks of a band
     "bitmap_words",  # of one band
-    "order_bits",  # log2 of the entries of the tables
-    "holding_bits",
+    "holding_bits",  # log2 of the entries of the tables
+    "page_bits",
     "far_bits",
     "far_limit",
-    "holdings_limit",
-    "events_limit",
     "books_limit",
+    "markets_limit",
+    "series_limit",
+    "accounts_limit",
+    "signers_limit",
+    "holdings_limit",
+    "pages_limit",
+    "groups_limit",
+    "group_blocks_limit",
+    "deadlines_limit",
+    "events_limit",
     # how many there are
-    "free_count",
-    "holdings_count",
-    "far_count",
-    "events_count",
+    "free_orders",
+    "free_order",  # the first; the others follow by `next`
+    "high_water",  # no order from here on was ever used
     "live",  # orders that rest
-    "high_water",  # no slot from here on was ever used
+    "holdings_count",  # ever used at a time; those that are free are linked by `next`
+    "holdings_live",
+    "free_holding",
+    "pages_count",
+    "groups_used",
+    "groups_free",
+    "group_blocks_used",
+    "group_blocks_free",
+    "series_count",
+    "accounts_count",  # no account from here on is open
+    "far_count",
+    "deadlines_count",
+    "waiting_count",
+    "undo_count",
+    "events_count",
     # time and order
     "now",
+    "built_at",
+    "batch_open",
+    "ops",
+    "halted",
     "lag",
-    "soonest",  # no order leaves by time before this second
+    "soonest_close",  # the first second at which a series closes
     "next_seq",
     "recenterings",
+    # what a refusal says
+    "found",
+    "allowed",
 )
 CONTEXT: Final = record(
-    "context", 512, **{name: ("i8", 8 * place) for place, name in enumerate(_WORDS)}
+    "context", 1024, **{name: ("i8", 8 * place) for place, name in enumerate(_WORDS)}
 )
 
 SLOT_BITS: Final = 12  # an order's slot is the low bits of its id
-SLOT_BIT_WORDS: Final = 64  # words of bits per account: one bit for each of its order slots
+PAGE_SLOTS: Final = 8
+SEEN: Final = 1 << 31  # in a slot's `order`
+WHEEL_DIGIT: Final = 6  # bits of time that one round of the timing wheel tells apart
+WHEEL_HEADS: Final = 11 << WHEEL_DIGIT  # for all times that there are
 NO_BID: Final = -1
 NO_ASK: Final = U32 + 1
 NOTHING: Final = -1  # no such tick, entry, or reason
 VACANT: Final = -1  # key of a far level that is none
-LATE_VERDICT: Final = 500  # verdicts from here on are given after checks 15 and 16
 FOREVER: Final = (1 << 62) - 1
 BAND_BITS_MAX: Final = 18  # a bitmap of three levels of 64
 
@@ -300,7 +462,6 @@ class CommandKind(IntEnum):
     CANCEL_ALL = 3
     AMEND = 4
     CLOCK = 5
-    SIGNER = 6
     OPEN_BATCH = 7
     CLOSE_BATCH = 8
     WITHDRAW = 9

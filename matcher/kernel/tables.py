@@ -1,21 +1,24 @@
 """Open-addressing tables and a sort, in flat memory.
 
-The tables of orders and of holdings are words: the key's hash above, and in the lower half the
-record's slot, 0 where nothing stands. A word is found by its hash and confirmed by its record.
-Entries are removed by closing the gap, so there are no tombstones, and a search ends at the first
-empty word. Far levels stand in their table themselves. No table is ever more than half full.
+The table of holdings is words: the key's hash above, and in the lower half the record's number, 0
+where nothing stands; a word is found by its hash and confirmed by its record. The table of pages
+holds the whole key beside the number. Entries are removed by closing the gap, so there are no
+tombstones, and a search ends at the first empty word. Far levels stand in their table themselves.
+No table is ever more than half full.
 """
 
-from matcher.kernel.fields import (
+from matcher.kernel.context import (
     context_far,
     context_far_bits,
     context_far_count,
     context_holding_bits,
     context_holding_table,
     context_holdings,
-    context_order_bits,
-    context_order_table,
-    context_orders,
+    context_page_bits,
+    context_page_table,
+    set_context_far_count,
+)
+from matcher.kernel.fields import (
     entry_word,
     far_head,
     far_key,
@@ -23,11 +26,8 @@ from matcher.kernel.fields import (
     far_tail,
     holding_account,
     holding_instrument,
-    order_account,
-    order_id,
     pair_key,
     pair_value,
-    set_context_far_count,
     set_entry_word,
     set_far_head,
     set_far_key,
@@ -36,13 +36,12 @@ from matcher.kernel.fields import (
     set_pair_key,
     set_pair_value,
 )
-from matcher.kernel.layout import FAR_LEVEL_OFFSET, NOTHING, SLOT_BITS, VACANT
+from matcher.kernel.layout import FAR_LEVEL_OFFSET, VACANT
 from matcher.kernel.memory import called, inlined, mixed, shifted
 
-SLOT_MASK = (1 << SLOT_BITS) - 1
 LOW_HALF = (1 << 32) - 1
 HASH_BITS = 31  # so that a word is never negative
-
+PAGE_BITS = 30  # of a word of the table of pages: the page's number
 
 # --- words -----------------------------------------------------------------------------------
 
@@ -80,36 +79,6 @@ def remove(table: int, bits: int, place: int) -> None:
     set_entry_word(table + 8 * place, 0)
 
 
-# --- orders by account and order slot -----------------------------------------------------------
-
-
-@inlined
-def order_hash(account: int, order: int) -> int:
-    """Of the account and the slot of an order's id."""
-    return hash_of((account << SLOT_BITS) | (order & SLOT_MASK))
-
-
-@inlined
-def find_order(c: int, account: int, wanted: int) -> int:
-    """Place in the table of the order that rests in the slot of the id `wanted`; NOTHING if none.
-
-    The order found may have another id of the same slot.
-    """
-    bits, table = context_order_bits(c), context_order_table(c)
-    mask = (1 << bits) - 1
-    hashed = order_hash(account, wanted)
-    place = hashed >> (HASH_BITS - bits)
-    while True:
-        word = entry_word(table + 8 * place)
-        if word == 0:
-            return NOTHING
-        if shifted(word, 32) == hashed:
-            order = context_orders(c) + 64 * (word & LOW_HALF)
-            if order_account(order) == account and (order_id(order) ^ wanted) & SLOT_MASK == 0:
-                return place
-        place = (place + 1) & mask
-
-
 # --- holdings by account and instrument -----------------------------------------------------------
 
 
@@ -121,7 +90,7 @@ def holding_hash(account: int, instrument: int) -> int:
 
 @inlined
 def find_holding(c: int, account: int, instrument: int) -> int:
-    """Number of a holding; 0 if the account never had one of the instrument."""
+    """Number of a holding; 0 if there is none."""
     bits, table = context_holding_bits(c), context_holding_table(c)
     mask = (1 << bits) - 1
     hashed = holding_hash(account, instrument)
@@ -132,10 +101,76 @@ def find_holding(c: int, account: int, instrument: int) -> int:
             return 0
         if shifted(word, 32) == hashed:
             number = word & LOW_HALF
-            holding = context_holdings(c) + 32 * number
+            holding = context_holdings(c) + 64 * number
             if holding_account(holding) == account and holding_instrument(holding) == instrument:
                 return number
         place = (place + 1) & mask
+
+
+@inlined
+def insert_holding(c: int, account: int, instrument: int, number: int) -> None:
+    """Put a holding into the table that does not hold it."""
+    hashed = holding_hash(account, instrument)
+    insert(context_holding_table(c), context_holding_bits(c), hashed, number)
+
+
+@called
+def remove_holding(c: int, account: int, instrument: int) -> None:
+    """Take a holding out of the table."""
+    bits, table = context_holding_bits(c), context_holding_table(c)
+    mask = (1 << bits) - 1
+    place = holding_hash(account, instrument) >> (HASH_BITS - bits)
+    while True:
+        holding = context_holdings(c) + 64 * (entry_word(table + 8 * place) & LOW_HALF)
+        if holding_account(holding) == account and holding_instrument(holding) == instrument:
+            break
+        place = (place + 1) & mask
+    remove(table, bits, place)
+
+
+# --- pages of order slots by account and number -----------------------------------------------------
+
+
+@inlined
+def page_key(account: int, number: int) -> int:
+    """Key of a page: below 2^33."""
+    return (account << 9) | number
+
+
+@inlined
+def page_home(c: int, key: int) -> int:
+    """Address of the entry where the search for a page begins."""
+    return context_page_table(c) + 8 * shifted(mixed(key), 64 - context_page_bits(c))
+
+
+@inlined
+def find_page(c: int, key: int) -> int:
+    """Number of a page; 0 if there is none."""
+    table = context_page_table(c)
+    end = table + (8 << context_page_bits(c))
+    at = page_home(c, key)
+    while True:
+        word = entry_word(at)
+        if word >> PAGE_BITS == key:
+            return word & ((1 << PAGE_BITS) - 1)
+        if word == 0:
+            return 0
+        at += 8
+        if at == end:
+            at = table
+
+
+@called
+def insert_page(c: int, key: int, page: int) -> None:
+    """Put a page into the table that does not hold it."""
+    table = context_page_table(c)
+    end = table + (8 << context_page_bits(c))
+    at = page_home(c, key)
+    while entry_word(at) != 0:
+        at += 8
+        if at == end:
+            at = table
+    set_entry_word(at, (key << PAGE_BITS) | page)
 
 
 # --- far levels by side and tick ------------------------------------------------------------------
