@@ -43,6 +43,7 @@ from matcher.kernel.fields import (
     holding_orders,
     order_holding,
     order_remaining,
+    order_rests,
     order_sells,
     order_seq,
     order_tick,
@@ -64,6 +65,7 @@ from matcher.kernel.fields import (
     set_holding_lots,
     set_holding_next,
     set_holding_orders,
+    set_order_rests,
     set_pair_key,
     set_pair_value,
 )
@@ -71,6 +73,7 @@ from matcher.kernel.groups import (
     drop_group,
     enter_strike,
     find_group,
+    group_at,
     leave_strike,
     make_group,
 )
@@ -79,6 +82,8 @@ from matcher.kernel.margin import add_order, clear_orders, remove_order
 from matcher.kernel.memory import called, inlined
 from matcher.kernel.slots import make_page, next_page, open_order, slot_at
 from matcher.kernel.tables import insert_holding, remove_holding
+
+_STAYS, _LEAVES = 1, 2  # what `rests` says of an open order
 
 
 @inlined
@@ -305,6 +310,16 @@ def put_pair(c: int, count: int, key: int, value: int) -> None:
     pair = context_pairs(c) + 16 * count
     set_pair_key(pair, key)
     set_pair_value(pair, value)
+
+
+@inlined
+def list_once(c: int, count: int, order: int) -> int:
+    """Put an open order that leaves on the list at hand, unless it is there; how many are."""
+    if order_rests(order) != _STAYS:
+        return count
+    set_order_rests(order, _LEAVES)
+    put_pair(c, count, order_seq(order), order)
+    return count + 1
 
 
 @called

@@ -16,7 +16,7 @@ orders. An order for which there is no room, far or in the pool, is refused; not
 """
 
 from matcher.kernel.bitmap import following, highest, lowest, mark, preceding, unmark
-from matcher.kernel.fields import (
+from matcher.kernel.context import (
     context_band_bits,
     context_bitmap_words,
     context_bitmaps,
@@ -24,10 +24,14 @@ from matcher.kernel.fields import (
     context_far_bits,
     context_far_count,
     context_far_limit,
+    context_far_sorted,
     context_levels,
     context_orders,
     context_recenterings,
     context_sides,
+    set_context_recenterings,
+)
+from matcher.kernel.fields import (
     far_head,
     far_key,
     far_lots,
@@ -35,18 +39,17 @@ from matcher.kernel.fields import (
     level_head,
     level_lots,
     level_tail,
-    order_instrument,
     order_next,
     order_previous,
     order_remaining,
-    order_sells,
     order_tick,
-    set_context_recenterings,
     set_level_head,
     set_level_lots,
     set_level_tail,
     set_order_next,
     set_order_previous,
+    set_pair_key,
+    set_pair_value,
     set_side_base,
     set_side_best,
     set_side_far,
@@ -58,7 +61,7 @@ from matcher.kernel.fields import (
 )
 from matcher.kernel.layout import FAR_LEVEL_OFFSET, NO_ASK, NO_BID, NOTHING, VACANT
 from matcher.kernel.memory import called, inlined
-from matcher.kernel.tables import find_far, insert_far, remove_far
+from matcher.kernel.tables import find_far, insert_far, remove_far, sort_pairs
 
 # --- where things lie ----------------------------------------------------------------------------
 
@@ -253,11 +256,9 @@ def far_level(c: int, side: int, tick: int) -> int:
 
 
 @inlined
-def leave(c: int, order: int) -> None:
+def leave(c: int, side: int, order: int) -> None:
     """Take an order out of its side."""
-    tick = order_tick(order)
-    side = side_of(order_instrument(order), order_sells(order))
-    at = side_at(c, side)
+    tick, at = order_tick(order), side_at(c, side)
     level = level_of(c, side, tick)
     unlink(c, level, order)
     set_side_orders(at, side_orders(at) - 1)
@@ -303,9 +304,9 @@ def left_behind(c: int, side: int, tick: int) -> int:
 @called
 def has_room(c: int, side: int, tick: int) -> bool:
     """Whether an order at this tick could rest: far levels are limited."""
-    if is_empty(c, side) or in_band(c, side, tick):
-        return True
     free = context_far_limit(c) - context_far_count(c)
+    if free > width(c) or is_empty(c, side) or in_band(c, side, tick):
+        return True
     if is_better(side, tick, best_of(c, side)):
         return left_behind(c, side, tick) <= free
     return free > 0 or find_far(c, side, tick) != 0
@@ -367,3 +368,18 @@ def move_level(source: int, target: int) -> None:
     set_level_head(source, 0)
     set_level_tail(source, 0)
     set_level_lots(source, 0)
+
+
+@called
+def sort_far(c: int, side: int) -> int:
+    """Write the ticks of a side's far levels, best first, to `far_sorted`; how many."""
+    count, out = 0, context_far_sorted(c)
+    for place in range(1 << context_far_bits(c)):
+        key = far_key(context_far(c) + 32 * place)
+        if key >> 32 == side:
+            tick = key & (NO_ASK - 1)
+            set_pair_key(out + 16 * count, tick if side & 1 else -tick)
+            set_pair_value(out + 16 * count, tick)
+            count += 1
+    sort_pairs(out, count)
+    return count

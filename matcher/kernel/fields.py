@@ -197,6 +197,8 @@ market_top_rate = getter(r.MARKET, "top_rate")
 set_market_top_rate = setter(r.MARKET, "top_rate")
 market_listed = getter(r.MARKET, "listed")
 set_market_listed = setter(r.MARKET, "listed")
+market_active = getter(r.MARKET, "active")
+set_market_active = setter(r.MARKET, "active")
 
 # --- series --------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ Level, 16 bytes: the queue at one tick. Four to a line, as neighbors are met tog
 
 Far level, 32 bytes: a level outside its side's band; an entry of an open-addressing table::
 
-    | key (0): side << 32 | tick, or -1 | level (8) | 0 (24) |
+    | key (0): side << 32 | tick; 0: none | level (8) | 0 (24) |
 
 Side, 32 bytes: the bids, or the asks, of one book. Book, 128 bytes: its terms::
 
@@ -102,7 +102,7 @@ Side, 32 bytes: the bids, or the asks, of one book. Book, 128 bytes: its terms::
 Market and Series (the instruments of one market and expiry), 64 bytes each::
 
     | tick_value (0) | strike_value (8) | old_taker (16) | old_maker (20) | new_taker (24) |
-    | new_maker (28) | active_at (32) | top_rate (40) | listed (44) | zeros to 64 |
+    | new_maker (28) | active_at (32) | top_rate (40) | listed (44) | active (45) |
     | market (0) | expiry (4), hours | cap (8) | price (16) | fixed_at (24) | books (32): first |
     | fixed (36) | settled (37): the price is in effect | closed (38) | zeros to 64 |
 
@@ -282,6 +282,7 @@ MARKET: Final = record(
     active_at=("i8", 32),
     top_rate=("i4", 40),
     listed=("u1", 44),
+    active=("u1", 45),
 )
 SERIES: Final = record(
     "series",
@@ -394,6 +395,7 @@ _WORDS: Final = (
     "page_bits",
     "far_bits",
     "far_limit",
+    "far_stop",  # with so many, more room must be made before the next command
     "books_limit",
     "markets_limit",
     "series_limit",
@@ -407,7 +409,7 @@ _WORDS: Final = (
     "events_limit",
     # how many there are
     "free_orders",
-    "free_order",  # the first; the others follow by `next`
+    "free_order",  # the first that was used before; the others follow by `next`
     "high_water",  # no order from here on was ever used
     "live",  # orders that rest
     "holdings_count",  # ever used at a time; those that are free are linked by `next`
@@ -418,11 +420,13 @@ _WORDS: Final = (
     "groups_free",
     "group_blocks_used",
     "group_blocks_free",
+    "books_count",
     "series_count",
     "accounts_count",  # no account from here on is open
     "far_count",
     "deadlines_count",
     "waiting_count",
+    "money",  # atoms that were ever deposited
     "undo_count",
     "events_count",
     # time and order
@@ -451,7 +455,7 @@ WHEEL_HEADS: Final = 11 << WHEEL_DIGIT  # for all times that there are
 NO_BID: Final = -1
 NO_ASK: Final = U32 + 1
 NOTHING: Final = -1  # no such tick, entry, or reason
-VACANT: Final = -1  # key of a far level that is none
+VACANT: Final = 0  # key of a far level that is none
 FOREVER: Final = (1 << 62) - 1
 BAND_BITS_MAX: Final = 18  # a bitmap of three levels of 64
 

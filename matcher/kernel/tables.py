@@ -128,7 +128,7 @@ def remove_holding(c: int, account: int, instrument: int) -> None:
     remove(table, bits, place)
 
 
-# --- pages of order slots by account and number -----------------------------------------------------
+# --- pages of order slots by account and number --------------------------------------------------
 
 
 @inlined

@@ -9,14 +9,17 @@ moves down more often than it has digits.
 Orders that live as long as their instrument are not in the wheel: they leave when it closes.
 """
 
+from matcher.kernel.accounts import list_once
 from matcher.kernel.book import order_at, slot_of
-from matcher.kernel.context import context_now, context_wheel
+from matcher.kernel.context import (
+    context_now,
+    context_wheel,
+)
 from matcher.kernel.fields import (
     head_order,
     order_due_next,
     order_due_previous,
     order_expiry,
-    order_seq,
     set_head_order,
     set_order_due_next,
     set_order_due_previous,
@@ -24,7 +27,6 @@ from matcher.kernel.fields import (
 )
 from matcher.kernel.layout import WHEEL_DIGIT
 from matcher.kernel.memory import called, highest_bit, inlined
-from matcher.kernel.accounts import put_pair
 
 _MASK = (1 << WHEEL_DIGIT) - 1
 
@@ -106,8 +108,7 @@ def empty_list(c: int, head: int, count: int) -> int:
         number = order_due_next(order)
         if order_expiry(order) < context_now(c):
             set_order_timed(order, 0)
-            put_pair(c, count, order_seq(order), order)
-            count += 1
+            count = list_once(c, count, order)
         else:
             hang(c, order)
     return count

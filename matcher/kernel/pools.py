@@ -1,0 +1,308 @@
+"""The memory of the exchange: where its records lie, how it grows, and what a snapshot takes of it.
+
+Memory comes from the system as pages of zeros, which take none until they are touched; so what
+belongs to books is there for as many as there may be, and the rest grows by doubling, outside of
+the compiled path. A pool that grows moves; nothing but the context holds addresses.
+"""
+
+import contextlib
+import mmap
+import sys
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.kernel import layout, margin_layout
+from matcher.kernel.bitmap import words_of
+from matcher.kernel.loop import far_rehasher, holdings_rehasher, pages_rehasher
+from matcher.kernel.memory import AREAS, COMPILED, kind_of
+
+Records = NDArray[Any]
+
+ORDERS_LIMIT: Final = 1 << 26
+HUGE_PAGE: Final = 1 << 21
+_NORESERVE: Final = 0x4000 if sys.platform == "linux" else 0
+SLICE: Final = 1 << 14  # lines for which room is made at a time
+ORDERS_OF_ONE: Final = 1 << layout.SLOT_BITS  # open at a time, of an account
+
+
+class Limits(NamedTuple):
+    """How much there may ever be.
+
+    Attributes
+    ----------
+    books, accounts, signers, markets, series : int
+        Numbers of instruments, accounts, signers and markets are below these; so many series.
+    orders : int
+        Orders that rest at a time.
+    holdings : int
+        (account, instrument) pairs with a position or an open order, at a time.
+    pages : int
+        Pages of eight order slots that were ever used.
+    far_levels : int
+        Price levels outside their band, of all books.
+    band_bits : int
+        A side's band has two to the power of this many ticks; 6 to 18.
+    """
+
+    books: int = 1 << 12
+    accounts: int = 1 << 24
+    signers: int = 1 << 25
+    markets: int = 1 << 8
+    series: int = 1 << 12
+    orders: int = ORDERS_LIMIT
+    holdings: int = 1 << 26
+    pages: int = 1 << 27
+    far_levels: int = 1 << 22
+    band_bits: int = 12
+
+
+# Words of the context that say how memory is, and not how the exchange is.
+OF_MEMORY: Final = frozenset(
+    name
+    for name in layout.CONTEXT.names or ()
+    if name.endswith(("_limit", "_bits", "_table"))
+    or name in {"bitmap_words", "far_stop", "free_orders", "free_order", "ends"}
+    or name in {"orders", "levels", "bitmaps", "books", "sides", "markets", "series", "accounts"}
+    or name in {"signers", "holdings", "slots", "pages", "groups", "group_keys", "group_blocks"}
+    or name in {"far", "far_sorted", "wheel", "deadlines", "waiting", "pairs", "undo", "events"}
+)
+
+
+class Pools:
+    """The arrays of one exchange, and the context that says where they are.
+
+    Parameters
+    ----------
+    limits : Limits
+    """
+
+    def __init__(self, limits: Limits):
+        if not 6 <= limits.band_bits <= layout.BAND_BITS_MAX:
+            raise ValueError(f"band_bits is {limits.band_bits}, allowed 6 to 18")
+        if not 0 < limits.orders <= ORDERS_LIMIT:
+            raise ValueError(f"orders is {limits.orders}, allowed 1 to {ORDERS_LIMIT}")
+        self.limits = limits
+        self.arrays: dict[str, Records] = {}
+        self.context = self._allocate("context", layout.CONTEXT, 1)[0]
+        self.context["high_water"] = 1
+        self._orders = self._holdings = self._pages = 0  # room for so many
+        self._allocate_books()
+        self.grow_accounts(min(limits.accounts, 64))
+        self.grow_signers(min(limits.signers, 64))
+        self._grow_far(min(limits.far_levels, max(64, 2 << limits.band_bits)))
+        self.reserve(1)
+
+    @property
+    def address(self) -> int:
+        """Of the context."""
+        return int(self.arrays["context"].ctypes.data)
+
+    # --- room --------------------------------------------------------------------------------------
+
+    def reserve(self, count: int) -> None:
+        """Make room for what `count` more commands may need, up to the limits."""
+        context, limits = self.context, self.limits
+        wanted = self._orders - int(context["free_orders"]) + count
+        if wanted > self._orders < limits.orders:
+            self._grow_orders(_doubled(self._orders, wanted, limits.orders))
+        wanted = int(context["holdings_live"]) + count
+        if wanted > self._holdings < limits.holdings:
+            self._grow_holdings(_doubled(self._holdings, wanted, limits.holdings))
+        wanted = int(context["pages_count"]) + count
+        if wanted > self._pages < limits.pages:
+            self._grow_pages(_doubled(self._pages, wanted, limits.pages))
+        wanted = int(context["deadlines_count"]) + count
+        if wanted > int(context["deadlines_limit"]):
+            self._grow("deadlines", layout.PAIR, 2 * wanted, int(context["deadlines_count"]))
+            context["deadlines_limit"] = 2 * wanted
+        if int(context["far_count"]) > int(context["far_stop"]):
+            self._grow_far(min(limits.far_levels, 2 * int(context["far_limit"])))
+
+    def make_room_for(self, fact: Any) -> None:
+        """Make room for the numbers that a fact names, or say which limit it meets."""
+        context, limits = self.context, self.limits
+        for name, number, limit in (
+            ("account", int(fact["account"]), limits.accounts),
+            ("signer", int(fact["signer"]), limits.signers),
+            ("market", int(fact["market"]), limits.markets),
+            ("instrument", int(fact["instrument"]), limits.books),
+            ("series", int(context["series_count"]) + 1, limits.series),
+        ):
+            if number >= limit:
+                raise ValueError(f"fact: {name} is {number}, allowed below {limit}")
+        if int(fact["account"]) >= int(context["accounts_limit"]):
+            room = int(context["accounts_limit"])
+            self.grow_accounts(_doubled(room, int(fact["account"]) + 1, limits.accounts))
+        if int(fact["signer"]) >= int(context["signers_limit"]):
+            room = int(context["signers_limit"])
+            self.grow_signers(_doubled(room, int(fact["signer"]) + 1, limits.signers))
+
+    def make_room_of(
+        self, *, orders: int, holdings: int, pages: int, deadlines: int, far: int
+    ) -> None:
+        """Make room for so many of each in an exchange that has none yet, up to the limits."""
+        limits = self.limits
+        if self._orders < orders <= limits.orders:
+            self._grow_orders(orders)
+        if self._holdings < holdings <= limits.holdings:
+            self._grow_holdings(holdings)
+        if self._pages < pages <= limits.pages:
+            self._grow_pages(pages)
+        if int(self.context["deadlines_limit"]) < deadlines:
+            self._grow("deadlines", layout.PAIR, deadlines, 0)
+            self.context["deadlines_limit"] = deadlines
+        while int(self.context["far_stop"]) < far:
+            self._grow_far(min(limits.far_levels, 2 * int(self.context["far_limit"])))
+
+    def take_orders(self, free: int) -> None:
+        """Count the free orders of an exchange that was loaded; the first that was used is told."""
+        self.context["free_order"] = free
+        self.context["free_orders"] = self._orders - int(self.context["live"])
+
+    def take_far(self, levels: Records) -> None:
+        """Take far levels into a table that has none."""
+        if not COMPILED:
+            AREAS.declare("far", levels.ctypes.data, len(levels), layout.FAR.itemsize)
+        far_rehasher()(self.address, levels.ctypes.data, len(levels))
+        self._forget(levels)
+
+    def grow_accounts(self, count: int) -> None:
+        """Room for account numbers below `count`."""
+        self._grow("accounts", layout.ACCOUNT, count, int(self.context["accounts_count"]))
+        self._grow("waiting", layout.PAIR, count, int(self.context["waiting_count"]))
+        self.context["accounts_limit"] = count
+        self._make_lists()
+
+    def grow_signers(self, count: int) -> None:
+        """Room for signer numbers below `count`."""
+        self._grow("signers", layout.SIGNER, count, int(self.context["signers_limit"]))
+        self.context["signers_limit"] = count
+
+    def _grow_orders(self, count: int) -> None:
+        """Room for `count` orders; they keep their numbers."""
+        self._grow("orders", layout.ORDER, count + 1, int(self.context["high_water"]))
+        self.context["free_orders"] += count - self._orders
+        self._orders = count
+        self._allocate("undo", layout.PAIR, 8 * count + 16)
+        self._make_lists()
+
+    def _grow_holdings(self, count: int) -> None:
+        """Room for `count` holdings, and as many groups; they keep their numbers."""
+        context = self.context
+        self._grow("holdings", layout.HOLDING, count + 1, int(context["holdings_count"]) + 1)
+        used, blocks = int(context["groups_used"]), int(context["group_blocks_used"])
+        self._grow("groups", margin_layout.GROUP, count + 1, used + 1)
+        self._grow("group_keys", margin_layout.GROUP_KEY, count + 1, used + 1)
+        self._grow("group_blocks", margin_layout.GROUP_BLOCK, count + 1, blocks + 1)
+        self._holdings = count
+        for name in ("holdings_limit", "groups_limit", "group_blocks_limit"):
+            context[name] = count
+        bits = (2 * count - 1).bit_length()
+        context["holding_bits"] = bits
+        self._allocate("holding_table", layout.ENTRY, 1 << bits)
+        holdings_rehasher()(self.address)
+        self._make_lists()
+
+    def _grow_pages(self, count: int) -> None:
+        """Room for `count` pages of slots; they keep their numbers."""
+        context, used = self.context, int(self.context["pages_count"]) + 1
+        self._grow("pages", layout.PAGE, count + 1, used)
+        self._grow("slots", layout.SLOT, (count + 1) * layout.PAGE_SLOTS, used * layout.PAGE_SLOTS)
+        self._pages = count
+        context["pages_limit"] = count + 1
+        bits = (2 * count - 1).bit_length()
+        context["page_bits"] = bits
+        self._allocate("page_table", layout.ENTRY, 1 << bits)
+        pages_rehasher()(self.address)
+
+    def _grow_far(self, count: int) -> None:
+        """Room for `count` far levels; before more are made than a command needs, it grows again."""
+        context = self.context
+        bits = (2 * count - 1).bit_length()
+        old = self.arrays.get("far")
+        context["far_bits"] = bits
+        self._allocate("far", layout.FAR, 1 << bits, forget=False)
+        self._allocate("far_sorted", layout.PAIR, count)
+        if old is not None:
+            far_rehasher()(self.address, old.ctypes.data, len(old))
+            self._forget(old)
+        context["far_limit"] = count
+        ends = count >= self.limits.far_levels
+        context["far_stop"] = (1 << 62) if ends else count - (1 << self.limits.band_bits) - 2
+
+    def _make_lists(self) -> None:
+        """Room to list all orders or holdings, and for what one command may answer."""
+        orders, holdings = self._orders, self._holdings
+        self._allocate("pairs", layout.PAIR, max(orders, holdings) + ORDERS_OF_ONE + 2)
+        waiting = int(self.context["accounts_limit"])
+        count = 2 * (orders + waiting) + holdings + 4 * SLICE
+        self._allocate("events", layout.EVENT, count)
+        self.context["events_limit"] = count
+
+    # --- arrays ------------------------------------------------------------------------------------
+
+    def _allocate(
+        self, name: str, record: np.dtype[Any], count: int, *, forget: bool = True
+    ) -> Records:
+        """An array of zeros, page-aligned, in the context under its name."""
+        old = self.arrays.get(name)
+        array = zeros(count, record)
+        if old is not None and forget:
+            self._forget(old)
+        if not COMPILED:
+            AREAS.declare(kind_of(record), array.ctypes.data, count, record.itemsize)
+            margin_layout.declare(record, array.ctypes.data, count)
+            if record is layout.FAR:
+                start = array.ctypes.data + layout.FAR_LEVEL_OFFSET
+                AREAS.declare("level", start, count, record.itemsize)
+        self.arrays[name] = array
+        if name != "context":
+            self.context[name] = array.ctypes.data
+        return array
+
+    def _forget(self, array: Records) -> None:
+        """Nothing lies in an array any more."""
+        if not COMPILED:
+            AREAS.forget(array.ctypes.data, array.ctypes.data + array.nbytes)
+
+    def _grow(self, name: str, record: np.dtype[Any], count: int, used: int) -> Records:
+        """Room for `count` records; the first `used` stay as they are."""
+        old = self.arrays.get(name)
+        array = self._allocate(name, record, count)
+        if old is not None:
+            array[:used] = old[:used]
+        return array
+
+    def _allocate_books(self) -> None:
+        limits, context = self.limits, self.context
+        sides, words = 2 * limits.books, words_of(limits.band_bits)
+        self._allocate("books", layout.BOOK, limits.books)
+        self._allocate("sides", layout.SIDE, sides)
+        self._allocate("levels", layout.LEVEL, sides << limits.band_bits)
+        self._allocate("bitmaps", layout.WORD, sides * words)
+        self._allocate("markets", layout.MARKET, limits.markets)
+        self._allocate("series", layout.SERIES, limits.series)
+        self._allocate("wheel", layout.HEAD, layout.WHEEL_HEADS)
+        context["band_bits"] = limits.band_bits
+        context["bitmap_words"] = words
+        context["books_limit"] = limits.books
+        context["markets_limit"] = limits.markets
+        context["series_limit"] = limits.series
+
+
+def _doubled(room: int, wanted: int, limit: int) -> int:
+    """The next room: at least twice as much, as wanted, and a page's worth; at most the limit."""
+    return min(limit, max(2 * room, wanted, 64))
+
+
+def zeros(count: int, record: np.dtype[Any]) -> Records:
+    """`count` records, all zero, at a page's start; on huge pages where the system has them."""
+    size = count * record.itemsize
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
+    pages = mmap.mmap(-1, max(1, size), flags=flags)
+    if size >= HUGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, record, count)
