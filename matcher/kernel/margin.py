@@ -84,6 +84,7 @@ from matcher.kernel.margin_layout import (
     set_quad_pending,
 )
 from matcher.kernel.memory import called, inlined
+from matcher.kernel.quads import count_in, move_in
 
 MONEY_MAX: Final = 1 << 61  # atoms that all accounts own together, at most
 NOT_BORNE: Final = 1  # no change of an order that is added is above 0
@@ -91,14 +92,6 @@ _MOST: Final = (1 << 63) - 1
 
 
 # --- what an order or a position is worth at a price ---------------------------------------------
-
-
-@inlined
-def payoff(call: int, strike: int, price: int) -> int:
-    """Atoms that one lot pays at a settlement price of at most the cap."""
-    # A put's difference is turned around: ~x + 1 is -x.
-    put = 1 - call
-    return max(((price - strike) ^ -put) + put, 0)
 
 
 @inlined
@@ -133,12 +126,7 @@ def count(
     """
     least, left, quad = _MOST, group_quads(group), group
     while True:
-        for lane in range(LANES):
-            paid = payoff(call, strike, quad_price(quad, lane))
-            pending = quad_pending(quad, lane)
-            pending += min(0, new * paid + new_cash) - min(0, old * paid + old_cash)
-            set_quad_pending(quad, lane, pending)
-            least = min(least, quad_held(quad, lane) + pending)
+        least = min(least, count_in(quad, 1 - call, strike, old, old_cash, new, new_cash))
         left -= 1
         if left == 0:
             break
@@ -227,15 +215,8 @@ def move(
     """The same as `count`, and `bought` lots join the position; the changes of floor and both."""
     floor, least, left, quad = _MOST, _MOST, group_quads(group), group
     while True:
-        for lane in range(LANES):
-            paid = payoff(call, strike, quad_price(quad, lane))
-            held = quad_held(quad, lane) + bought * paid
-            pending = quad_pending(quad, lane)
-            pending += min(0, new * paid + new_cash) - min(0, old * paid + old_cash)
-            set_quad_held(quad, lane, held)
-            set_quad_pending(quad, lane, pending)
-            floor = min(floor, held)
-            least = min(least, held + pending)
+        lower, low = move_in(quad, 1 - call, strike, old, old_cash, new, new_cash, bought)
+        floor, least = min(floor, lower), min(least, low)
         left -= 1
         if left == 0:
             break
@@ -295,7 +276,8 @@ def floor_after(c: int, group: int, lots: int, call: int, strike: int) -> int:
     for number in range(group_quads(group)):
         quad = quad_of(c, group, number)
         for lane in range(LANES):
-            paid = payoff(call, strike, quad_price(quad, lane))
+            difference = quad_price(quad, lane) - strike
+            paid = max(difference if call else -difference, 0)
             floor = min(floor, quad_held(quad, lane) + lots * paid)
     return floor
 

@@ -37,7 +37,9 @@ def test_margin_without_compiler_equals_the_reference_and_stays_within_its_memor
     program = (
         "from matcher.kernel.memory import COMPILED\n"
         "from tests.support.margins import walk\n"
+        "from tests.unit.matcher.kernel import test_margin\n"
         "assert not COMPILED\n"
+        "test_margin.test_an_order_at_its_widest_beside_the_widest_sums_fits_its_words()\n"
         "print(walk(1, 600)['traded'], walk(2, 600, True)['traded'])\n"
     )
     done = subprocess.run(

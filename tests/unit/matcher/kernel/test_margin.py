@@ -218,6 +218,23 @@ def test_an_order_that_nobody_can_pay_is_refused_before_it_is_counted(pool: Pool
     assert pool(ADMIT, group, MONEY_MAX, 0, MONEY_MAX, 1, CALL, 100) == (-MONEY_MAX, 0)
 
 
+def test_an_order_at_its_widest_beside_the_widest_sums_fits_its_words() -> None:
+    """Without compiler, a sum that is too wide raises: the differential suite runs this so."""
+    cap = (1 << 56) - 1
+    memory = Pool(1, 4)
+    group = make(memory, cap)
+    for strike in range(MAX_POSITIONS):
+        memory(ENTER, group, strike)
+        memory(POSITION, group, 0, 0, 0, -2, CALL, strike)
+    assert memory(READ, group)[0] == -2 * sum(cap - strike for strike in range(MAX_POSITIONS))
+    assert memory(ADMIT, group, MONEY_MAX, 0, MONEY_MAX, 1, CALL, 3)[0] != NOT_BORNE
+    before = memory.groups.tobytes(), memory.blocks.tobytes()
+    for price in (NOTIONAL_END - 1, MONEY_MAX + 1):
+        assert memory(ADMIT, group, 0, 0, price, 1, CALL, 3) == (NOT_BORNE, 0)
+        assert (memory.groups.tobytes(), memory.blocks.tobytes()) == before
+    memory.close()
+
+
 def test_as_much_as_can_be_held_and_on_order_fits_its_words() -> None:
     """All money in one account, all its slots in use at the widest, and then the highest fees."""
     cap = 1 << 44
