@@ -158,11 +158,15 @@ def order_refusal(c: int, command: int, slot: int, holding: int) -> int:
 
 @inlined
 def price_refusal(c: int, command: int, book: int) -> int:
-    """Checks 13 and 14. A product that wraps is negative, as both factors are below 2^32."""
+    """Checks 13 and 14.
+
+    Where the whole product could pass 63 bits, which compiled code may take for granted it does
+    not, that of the upper bits is too large already.
+    """
     if command_mark(command) & _OFF_TICK_MARK:
         return refused(c, _OFF_TICK, command_tick(command), book_tick_value(book))
-    ticks = command_tick(command) * command_quantity(command)
-    if ticks < 0 or ticks > book_ticks_max(book):
+    tick, quantity, most = command_tick(command), command_quantity(command), book_ticks_max(book)
+    if (tick >> 16) * quantity > most >> 16 or tick * quantity > most:
         return refused(c, _NOTIONAL_TOO_LARGE, command_quantity(command), 0)
     return 0
 

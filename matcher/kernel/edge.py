@@ -1,4 +1,4 @@
-"""What the kernel may be shown: every field of every line that it relies on, checked at the edge."""
+"""What the kernel may be shown: every field of a line that it relies on, checked at the edge."""
 
 from collections.abc import Iterator
 from typing import Any, Final

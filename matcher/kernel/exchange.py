@@ -174,7 +174,8 @@ class Matching:
         tick = found["tick"].astype(np.int64)
         rank = np.where(found["sells"] > 0, tick, -tick)
         instrument = arrays["holdings"]["instrument"][found["holding"]]
-        return found[np.lexsort((found["seq"], rank, found["sells"], instrument))]
+        order: Records = found[np.lexsort((found["seq"], rank, found["sells"], instrument))]
+        return order
 
     def orders(self) -> list[RestingOrder]:
         """All open orders: by book, bids before asks, best first, then by arrival."""

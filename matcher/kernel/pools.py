@@ -99,7 +99,7 @@ class Pools:
         """Of the context."""
         return int(self.arrays["context"].ctypes.data)
 
-    # --- room --------------------------------------------------------------------------------------
+    # --- room ------------------------------------------------------------------------------------
 
     def reserve(self, count: int) -> None:
         """Make room for what `count` more commands may need, up to the limits."""
@@ -218,7 +218,7 @@ class Pools:
         pages_rehasher()(self.address)
 
     def _grow_far(self, count: int) -> None:
-        """Room for `count` far levels; before more are made than a command needs, it grows again."""
+        """Room for `count` far levels; it grows again before a command might need more."""
         context = self.context
         bits = (2 * count - 1).bit_length()
         old = self.arrays.get("far")
@@ -241,7 +241,7 @@ class Pools:
         self._allocate("events", layout.EVENT, count)
         self.context["events_limit"] = count
 
-    # --- arrays ------------------------------------------------------------------------------------
+    # --- arrays ----------------------------------------------------------------------------------
 
     def _allocate(
         self, name: str, record: np.dtype[Any], count: int, *, forget: bool = True
@@ -251,6 +251,7 @@ class Pools:
         array = zeros(count, record)
         if old is not None and forget:
             self._forget(old)
+        self._forget(array)  # an exchange that is gone may have had something there
         if not COMPILED:
             AREAS.declare(kind_of(record), array.ctypes.data, count, record.itemsize)
             margin_layout.declare(record, array.ctypes.data, count)

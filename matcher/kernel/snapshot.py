@@ -86,8 +86,7 @@ def load(pools: Pools, dumped: Dump) -> None:
     arrays = pools.arrays
     for name in (*_WHOLE, *_COUNTED, "slots"):
         if len(dumped[name]) > len(arrays[name]):
-            found = f"{name}: {len(dumped[name])} records"
-            raise ValueError(f"{found}, allowed {len(arrays[name])}")
+            raise ValueError(f"{name} is {len(dumped[name])} records, allowed {len(arrays[name])}")
         arrays[name][: len(dumped[name])] = dumped[name]
     for name in layout.CONTEXT.names or ():
         if name not in OF_MEMORY:
