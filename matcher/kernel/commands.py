@@ -60,7 +60,7 @@ def apply(c: int, command: int) -> None:
         amend(c, command)
     elif kind == _CANCEL_ALL:
         cancel_all(c, command)
-    elif kind == _CLOCK or kind == _CHAIN_BLOCK:  # noqa: PLR1714, SIM109 - no tuple in the kernel
+    elif kind == _CLOCK or kind == _CHAIN_BLOCK:  # noqa: SIM109 - kernels have no tuples
         tell_time(c, command_time(command))
     elif kind < FIRST_FACT:
         apply_request(c, command, kind)
