@@ -56,7 +56,7 @@ from matcher.kernel.fields import (
     set_holding_lots,
     set_series_settled,
 )
-from matcher.kernel.margin import clear_positions, payoff
+from matcher.kernel.margin import clear_positions
 from matcher.kernel.memory import called
 from matcher.kernel.money import credit, let_out
 from matcher.kernel.tables import sort_pairs
@@ -119,6 +119,12 @@ def next_due(c: int) -> int:
             if found == 0 or rank < least:
                 found, least = number, rank
     return found
+
+
+@called
+def payoff(call: int, strike: int, price: int) -> int:
+    """Atoms that one lot pays at a settlement price of at most the cap."""
+    return max(0, price - strike if call else strike - price)
 
 
 @called

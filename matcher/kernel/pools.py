@@ -161,8 +161,9 @@ class Pools:
         self.context["free_order"] = free
         self.context["free_orders"] = self._orders - int(self.context["live"])
 
-    def take_far(self, levels: Records) -> None:
-        """Take far levels into a table that has none."""
+    def take_far(self, rows: NDArray[np.uint8]) -> None:
+        """Take far levels, given as bytes, into a table that has none."""
+        levels = np.ascontiguousarray(rows).view(layout.FAR).reshape(len(rows))
         if not COMPILED:
             AREAS.declare("far", levels.ctypes.data, len(levels), layout.FAR.itemsize)
         far_rehasher()(self.address, levels.ctypes.data, len(levels))
@@ -273,7 +274,7 @@ class Pools:
         old = self.arrays.get(name)
         array = self._allocate(name, record, count)
         if old is not None:
-            array[:used] = old[:used]
+            raw(array)[:used] = raw(old)[:used]
         return array
 
     def _allocate_books(self) -> None:
@@ -296,6 +297,11 @@ class Pools:
 def _doubled(room: int, wanted: int, limit: int) -> int:
     """The next room: at least twice as much, as wanted, and a page's worth; at most the limit."""
     return min(limit, max(2 * room, wanted, 64))
+
+
+def raw(records: Records) -> NDArray[np.uint8]:
+    """The bytes of records, one row each: numpy leaves out those that no field names."""
+    return records.view(np.uint8).reshape(len(records), records.itemsize)
 
 
 def zeros(count: int, record: np.dtype[Any]) -> Records:

@@ -11,7 +11,7 @@ import numpy as np
 from matcher.kernel import layout
 from matcher.kernel.bitmap import words_of
 from matcher.kernel.loop import holdings_rehasher, pages_rehasher
-from matcher.kernel.pools import OF_MEMORY, Pools, Records
+from matcher.kernel.pools import OF_MEMORY, Pools, Records, raw
 
 Dump = dict[str, Records]
 
@@ -43,32 +43,34 @@ def used(pools: Pools, name: str) -> int:
 def dump(pools: Pools) -> Dump:
     """All that is in memory, by name: copies of the parts in use."""
     arrays = pools.arrays
-    taken = {name: arrays[name].copy() for name in (*_WHOLE, "context")}
+    taken: Dump = {name: raw(arrays[name]).copy() for name in (*_WHOLE, "context")}
     for name in (*_COUNTED, "slots"):
-        taken[name] = arrays[name][: used(pools, name)].copy()
+        taken[name] = raw(arrays[name])[: used(pools, name)].copy()
     listed = np.flatnonzero(arrays["books"]["tick_value"])
     sides = np.repeat(2 * listed, 2) + np.tile([0, 1], len(listed))
     taken["listed"] = listed
-    taken["books"] = arrays["books"][listed]
-    taken["sides"] = arrays["sides"][sides]
-    bands = _bands(pools, "levels", 1 << pools.limits.band_bits)
-    taken["levels_at"] = np.concatenate([_occupied(bands, side) for side in sides.tolist()] or [[]])
-    taken["levels_at"] = taken["levels_at"].astype(np.int64)
-    taken["levels"] = arrays["levels"][taken["levels_at"]]
-    taken["bitmaps"] = _bands(pools, "bitmaps", words_of(pools.limits.band_bits))[sides]
-    taken["far"] = arrays["far"][arrays["far"]["key"] != layout.VACANT]
+    taken["books"] = raw(arrays["books"])[listed]
+    taken["sides"] = raw(arrays["sides"])[sides]
+    bands = arrays["levels"].reshape(-1, 1 << pools.limits.band_bits)
+    taken["levels_at"] = np.array(
+        [place for side in sides.tolist() for place in _occupied(bands, side)], np.int64
+    )
+    taken["levels"] = raw(arrays["levels"])[taken["levels_at"]]
+    taken["bitmaps"] = _bitmaps(pools)[sides]
+    taken["far"] = raw(arrays["far"])[arrays["far"]["key"] != layout.VACANT]
     taken["band_bits"] = np.array([pools.limits.band_bits])
     return taken
 
 
-def _bands(pools: Pools, name: str, size: int) -> Records:
-    """An array with one row for each side."""
-    return pools.arrays[name].reshape(-1, size)
+def _bitmaps(pools: Pools) -> Any:
+    """The bitmaps, one row of words for each side."""
+    return pools.arrays["bitmaps"]["bits"].reshape(-1, words_of(pools.limits.band_bits))
 
 
-def _occupied(bands: Records, side: int) -> Any:
+def _occupied(bands: Records, side: int) -> list[int]:
     """Numbers of a side's levels that hold orders."""
-    return np.flatnonzero(bands[side]["head"]) + side * bands.shape[1]
+    found: list[int] = (np.flatnonzero(bands[side]["head"]) + side * bands.shape[1]).tolist()
+    return found
 
 
 def load(pools: Pools, dumped: Dump) -> None:
@@ -87,25 +89,31 @@ def load(pools: Pools, dumped: Dump) -> None:
     for name in (*_WHOLE, *_COUNTED, "slots"):
         if len(dumped[name]) > len(arrays[name]):
             raise ValueError(f"{name} is {len(dumped[name])} records, allowed {len(arrays[name])}")
-        arrays[name][: len(dumped[name])] = dumped[name]
+        raw(arrays[name])[: len(dumped[name])] = dumped[name]
+    context = _context(dumped)
     for name in layout.CONTEXT.names or ():
         if name not in OF_MEMORY:
-            pools.context[name] = dumped["context"][0][name]
+            pools.context[name] = context[name]
     listed = dumped["listed"]
     sides = np.repeat(2 * listed, 2) + np.tile([0, 1], len(listed))
-    arrays["books"][listed] = dumped["books"]
-    arrays["sides"][sides] = dumped["sides"]
-    arrays["levels"][dumped["levels_at"]] = dumped["levels"]
-    _bands(pools, "bitmaps", words_of(pools.limits.band_bits))[sides] = dumped["bitmaps"]
-    pools.take_orders(int(dumped["context"][0]["free_order"]))
+    raw(arrays["books"])[listed] = dumped["books"]
+    raw(arrays["sides"])[sides] = dumped["sides"]
+    raw(arrays["levels"])[dumped["levels_at"]] = dumped["levels"]
+    _bitmaps(pools)[sides] = dumped["bitmaps"]
+    pools.take_orders(int(context["free_order"]))
     pages_rehasher()(pools.address)
     holdings_rehasher()(pools.address)
     pools.take_far(dumped["far"])
 
 
+def _context(dumped: Dump) -> Any:
+    """The context that was dumped."""
+    return np.ascontiguousarray(dumped["context"]).view(layout.CONTEXT)[0, 0]
+
+
 def _make_room(pools: Pools, dumped: Dump) -> None:
     """As much room as the exchange had that was dumped."""
-    context = dumped["context"][0]
+    context = _context(dumped)
     pools.grow_accounts(max(64, int(context["accounts_limit"])))
     pools.grow_signers(max(64, int(context["signers_limit"])))
     pools.make_room_of(
