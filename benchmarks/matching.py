@@ -1,13 +1,14 @@
-"""Commands per second of the matching kernel, beside a book of sorted dictionaries.
+"""Commands per second of the exchange's kernel, beside a book of sorted dictionaries.
 
     python -m benchmarks.matching [--commands 1000000] [--rounds 5] [--seed 1]
 
 Three worlds: one small book, a thousand books, one book of a million resting orders. The kernel
-runs everything it has but admission, whose verdict comes with each command: order types,
-reduce-only, positions, fees, events. The other is the simplest engine that `matcher.book`, on
-sortedcontainers, allows: limit and IOC orders, cancels, no positions, no fees, fills counted only.
-It is shown the same stream and must report the same fills. Rounds are interleaved; times are the
-processor's, of the one thread that runs: others on the machine cost little.
+runs everything there is: who may sign, order slots and digests, all order types, margin of every
+order and fill, positions, fees, events. Its orders come as three lines, with digest and signature.
+The other is the simplest engine that sortedcontainers allows: limit and IOC orders, cancels, no
+accounts but for self-trades, no margin, fills counted only. It is shown the same stream and must
+report the same fills. Rounds are interleaved; times are the processor's, of the one thread that
+runs: others on the machine cost little.
 """
 
 import argparse
@@ -24,19 +25,25 @@ import sortedcontainers
 
 from benchmarks.result import Result
 from benchmarks.words import show
-from matcher.book import Book, OpenOrder
-from matcher.kernel.exchange import Limits, Matching, Records, commands_of
+from matcher.kernel import layout
+from matcher.kernel.exchange import Matching, lines_of
 from matcher.kernel.layout import CommandKind, EventKind
-from matcher.types import Order, OrderFlag, SignedOrder
+from matcher.kernel.pools import Limits, Records
+from matcher.types import OrderFlag
 
 MIDDLE = 10_000  # tick around which a book trades
-LATE = 1 << 40  # seconds; nothing expires
+LATE = 1 << 39  # seconds; nothing expires
+EXPIRY = (1 << 24) - 1  # hours
+CAP = 400_000  # atoms per lot
+MONEY = 1 << 44  # atoms of each account
 FIRST_ACCOUNT = 2
 SLOTS = 4096
+INSTRUMENTS = 24  # that an account trades, at most
+SERIES = 20  # instruments of one
 
 
 class World(NamedTuple):
-    """A stream and what it runs in."""
+    """A stream and what it runs in; commands, one line each."""
 
     name: str
     books: int
@@ -48,13 +55,15 @@ class World(NamedTuple):
 
 
 def orders(rng: Any, first: int, count: int, accounts: int, books: int) -> Records:
-    """PLACE commands of the accounts in turn, ids ascending."""
-    commands = commands_of(count)
+    """PLACE commands of the accounts in turn, ids ascending; each trades a few of the books."""
+    commands = lines_of(count)
     number = first + np.arange(count)
     commands["kind"] = CommandKind.PLACE
     commands["account"] = FIRST_ACCOUNT + number % accounts
+    commands["signer"] = commands["account"]
     commands["id"] = number // accounts
-    commands["instrument"] = 1 + rng.integers(0, books, count)
+    own = rng.integers(0, min(books, INSTRUMENTS), count)
+    commands["instrument"] = 1 + (number % accounts * 7 + own) % books
     commands["quantity"] = rng.integers(1, 50, count)
     commands["sells"] = rng.integers(0, 2, count)
     commands["time"] = LATE
@@ -76,15 +85,29 @@ def busy(rng: Any, count: int, accounts: int, books: int, live: int) -> Records:
     )
     places["flags"] = np.where(rng.random(len(places)) < 0.05, int(OrderFlag.IOC), 0)
     cancels = places[np.maximum(0, np.arange(len(places)) - rng.integers(0, live, len(places)))]
-    cancels["kind"] = CommandKind.CANCEL
     return interleaved(places, cancels)
 
 
-def interleaved(a: Records, b: Records) -> Records:
-    """One of each in turn."""
-    both = commands_of(2 * len(a))
-    both[::2], both[1::2] = a, b
+def interleaved(places: Records, cancels: Records) -> Records:
+    """One of each in turn; the second are orders to be canceled."""
+    both = lines_of(2 * len(places))
+    both[::2], both[1::2] = places, cancels
+    both["kind"][1::2] = CommandKind.CANCEL
+    both["flags"][1::2] = 0
     return both
+
+
+def signed(commands: Records) -> Records:
+    """The lines of commands: each order is followed by its digest and its signature."""
+    places = commands["kind"] == CommandKind.PLACE
+    begins = np.cumsum(1 + 2 * places) - 1 - 2 * places
+    lines = lines_of(len(commands) + 2 * int(places.sum()))
+    lines[begins] = commands
+    lines["annex"][begins] = 2 * places
+    digests = lines.view(np.int64).reshape(-1, 8)[begins[places] + 1]
+    digests[:, 0] = np.arange(1, len(digests) + 1)
+    lines.view(np.int64).reshape(-1, 8)[begins[places] + 1] = digests
+    return lines
 
 
 def worlds(count: int, seed: int, resting: int = 1_000_000) -> list[World]:
@@ -98,40 +121,72 @@ def worlds(count: int, seed: int, resting: int = 1_000_000) -> list[World]:
     fresh = priced(
         fresh, np.where(rng.random(len(fresh)) < 0.1, -1, rng.integers(1, 3000, len(fresh)))
     )
-    cancels = setup[rng.permutation(resting)[: len(fresh)]]
-    cancels["kind"] = CommandKind.CANCEL
-    deep = interleaved(fresh, cancels)
+    deep = interleaved(fresh, setup[rng.permutation(resting)[: len(fresh)]])
     return [
-        World("one small book", 2, 1002, 12, commands_of(0), small, 100_000),
-        World("1,000 books", 1001, 1002, 10, commands_of(0), many, 100_000),
+        World("one small book", 2, 1002, 12, lines_of(0), small, 100_000),
+        World("1,000 books", 1001, 1002, 10, lines_of(0), many, 100_000),
         World(f"{resting:,} resting orders", 2, 4002, 13, setup, deep, 20_000),
     ]
 
 
+def fact(kind: CommandKind, annex: int = 0, **fields: int) -> Records:
+    """The lines of a fact."""
+    lines = lines_of(1 + annex)
+    lines["kind"][0], lines["annex"][0] = kind, annex
+    for name, value in fields.items():
+        lines.view(layout.FACT)[name][0] = value
+    return lines
+
+
+def listings(world: World) -> Records:
+    """All that the chain told before the first order."""
+    rates = fact(CommandKind.FEES_SET, 1, market=1)
+    rates[1:].view(layout.RATES)["new_taker"] = 3
+    rates[1:].view(layout.RATES)["new_maker"] = -1
+    told = [
+        fact(CommandKind.OPEN_BATCH),
+        fact(CommandKind.MARKET_LISTED, 1, market=1, value=10, other=1000),
+        rates,
+    ]
+    for instrument in range(1, world.books):
+        series = EXPIRY - instrument // SERIES
+        terms = {"market": 1, "expiry": series}
+        told.append(fact(CommandKind.EXPIRY_OPENED, value=CAP, **terms))
+        strike, kind = instrument % SERIES // 2, instrument % 2
+        terms.update(instrument=instrument, strike=10 * strike, value=kind)
+        told.append(fact(CommandKind.INSTRUMENT_LISTED, **terms))
+    for account in range(FIRST_ACCOUNT, world.accounts):
+        owner = fact(CommandKind.ACCOUNT_OPENED, 1, account=account, signer=account)
+        owner[1:].view(np.int64)[4] = account  # of its address
+        told += [owner, fact(CommandKind.DEPOSITED, account=account, value=MONEY)]
+    return np.concatenate(told)
+
+
 def kernel(world: World) -> Matching:
     """A kernel with all books, and the orders that rest at first."""
-    limits = Limits(world.books, world.accounts, signers=1, band_bits=world.band_bits)
+    limits = Limits(world.books, world.accounts, world.accounts, band_bits=world.band_bits)
     matching = Matching(limits)
-    matching.reserve(len(world.setup) + len(world.stream))
-    for instrument in range(1, world.books):
-        matching.list_instrument(
-            instrument, tick_value=10, closes_at=2 * LATE, lots_max=(1 << 39) - 1, rates=(3, -1)
-        )
-    matching.submit(world.setup)
+    matching.submit(listings(world))
+    matching.pools.reserve(len(world.setup) + len(world.stream))
+    matching.submit(signed(world.setup))
     return matching
+
+
+def parts_of(world: World, step: int) -> list[Records]:
+    """The lines of the stream, so many commands at a time."""
+    return [signed(world.stream[i : i + step]) for i in range(0, len(world.stream), step)]
 
 
 def run_kernel(world: World, fills: list[tuple[int, int]]) -> float:
     """Commands per second, in passes of 4,096; adds (number, lots) of the plain part's fills."""
     matching, step = kernel(world), 4096
-    parts = [world.stream[i : i + step] for i in range(0, len(world.stream), step)]
     count = lots = done = 0
     spent = 0.0
-    for part in parts:
+    for part in parts_of(world, step):
         begin = time.thread_time()
         events = matching.run(part)
         spent += time.thread_time() - begin
-        done += len(part)
+        done += step
         if done <= world.plain // step * step:
             trades = events[events["kind"] == EventKind.TRADE]
             count, lots = count + len(trades), lots + int(trades["lots"].sum())
@@ -140,40 +195,51 @@ def run_kernel(world: World, fills: list[tuple[int, int]]) -> float:
 
 
 class Plain:
-    """Limit and IOC orders and cancels over `matcher.book`."""
+    """Limit and IOC orders and cancels over sorted dictionaries."""
 
     def __init__(self) -> None:
-        self.books: dict[int, Book] = {}
-        self.open: dict[tuple[int, int], OpenOrder] = {}
-        self.seq = 0
+        self.books: dict[int, tuple[Any, Any]] = {}  # by tick: bids, asks
+        self.open: dict[tuple[int, int], tuple[Any, int]] = {}
         self.fills = self.lots = 0
 
-    def place(self, signed: SignedOrder, instrument: int, tick: int) -> None:
-        self.seq += 1
-        order = OpenOrder(self.seq, signed, instrument, tick)
-        book = self.books.setdefault(instrument, Book())
-        while order.remaining and book.crosses(order.buy, tick):
-            side = book.side(not order.buy)
-            maker = next(iter(side))
-            if maker.account == order.account:
+    def place(
+        self,
+        account: int,
+        number: int,
+        instrument: int,
+        sells: bool,
+        tick: int,
+        lots: int,
+        ioc: int,
+    ) -> None:
+        """Trade while the best opposite level crosses; what remains rests."""
+        if instrument not in self.books:
+            sides = sortedcontainers.SortedDict(), sortedcontainers.SortedDict()
+            self.books[instrument] = sides
+        side, opposite = self.books[instrument][sells], self.books[instrument][not sells]
+        while lots and opposite:
+            best, queue = opposite.peekitem(-1 if sells else 0)
+            if best < tick if sells else best > tick:
+                break
+            key, left = next(iter(queue.items()))
+            if key[0] == account:
                 return
-            lots = min(order.remaining, maker.remaining)
-            self.fills, self.lots = self.fills + 1, self.lots + lots
-            order.remaining -= lots
-            if lots == maker.remaining:
-                book.remove(maker)
-                del self.open[maker.account, maker.id]
-            else:
-                side.reduce(maker, lots)
-            maker.remaining -= lots
-        if order.remaining and not order.flags & OrderFlag.IOC:
-            book.add(order)
-            self.open[order.account, order.id] = order
+            traded = min(lots, left[0])
+            self.fills, self.lots = self.fills + 1, self.lots + traded
+            lots, left[0] = lots - traded, left[0] - traded
+            if not left[0]:
+                self.cancel(*key)
+        if lots and not ioc:
+            side.setdefault(tick, {})[account, number] = [lots]
+            self.open[account, number] = side, tick
 
-    def cancel(self, account: int, order_id: int) -> None:
-        order = self.open.pop((account, order_id), None)
-        if order is not None:
-            self.books[order.instrument].remove(order)
+    def cancel(self, account: int, number: int) -> None:
+        """Take an order out, if it is open."""
+        side, tick = self.open.pop((account, number), (None, 0))
+        if side is not None:
+            del side[tick][account, number]
+            if not side[tick]:
+                del side[tick]
 
 
 Calls = list[tuple[Callable[..., None], tuple[Any, ...]]]
@@ -187,11 +253,8 @@ def told(commands: Records) -> Calls:
         if c["kind"] == CommandKind.CANCEL:
             calls.append((Plain.cancel, (account, number)))
             continue
-        tick, instrument = int(c["tick"]), int(c["instrument"])
-        terms = Order(
-            account, "", not c["sells"], tick, int(c["quantity"]), number, LATE, int(c["flags"])
-        )
-        calls.append((Plain.place, (SignedOrder(terms, b"", b"", b""), instrument, tick)))
+        terms = int(c["instrument"]), bool(c["sells"]), int(c["tick"]), int(c["quantity"])
+        calls.append((Plain.place, (account, number, *terms, int(c["flags"]))))
     return calls
 
 
