@@ -56,7 +56,6 @@ class Engine(Views):
         super().__init__(State(windows))
         self._timers = Timers()
         self._events: list[Event] = []
-        self.lacking = 0  # atoms, of the last order that margin refused
         self._handlers: dict[type[c.Command], Callable[[Any], None]] = {
             c.Clock: self._clock,
             c.OpenBatch: self._open_batch,
@@ -268,9 +267,7 @@ class Engine(Views):
         group.recharge(rate)
         group.add_order(line.contract, order)
         refused = check_margin(state, account, order)  # 19
-        if refused is not None:
-            self.lacking = -state.worst_with_orders(account)
-        else:
+        if refused is None:
             rates = state.listings.rates(line.info.market, state.built_at)
             plan = Matcher(
                 order, line, state.accounts.__getitem__, rates, command.self_trade

@@ -27,7 +27,7 @@ class Told(msgspec.Struct, frozen=True, tag=True):
 
     number: int
     entry: Input
-    hold: bool  # go no further before `Again` or `Enough`, if others could help
+    hold: bool  # go no further before `Enough`, if others could help
 
 
 class Again(msgspec.Struct, frozen=True, tag=True):
@@ -81,7 +81,6 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 
     number: int
     events: list[AnyEvent]
-    lacking: int = 0
     held: bool = False
     fault: str = ""
 

@@ -30,7 +30,7 @@ from matcher.shards import post
 from matcher.shards.routes import Depth, Routes
 from matcher.shards.shard import Shard
 from matcher.shards.tape import Lend, SlotMoved, slot_of
-from matcher.shards.worker import inbox, is_short, outbox, work
+from matcher.shards.worker import inbox, outbox, work
 from matcher.types import Windows
 
 Heard = Callable[[c.Command, list[Event]], None]
@@ -73,7 +73,6 @@ class Remote:
             target=work, args=(place, number, windows), daemon=True
         )
         self.process.start()
-        self.lacking = 0
 
     @property
     def busy(self) -> bool:
@@ -111,11 +110,15 @@ class Remote:
 
     def taken(self, heard: post.Answer) -> list[Event]:
         """What an answer says."""
-        self.lacking = heard.lacking
         self.answered += not heard.held
         if heard.fault:
             raise ChainError(heard.fault)
         return list(heard.events)
+
+    def release(self) -> None:
+        """Let the shard go on behind the entry that holds it back."""
+        self.note(post.Enough())
+        self.answered += 1
 
     # --- a door ----------------------------------------------------------------------------------
 
@@ -299,9 +302,7 @@ class ShardProcesses(Routes):
             first = self._remotes[shard].taken(heard)
             events = self._judge(shard, flight.place[0], flight.command, first)
             self._waits = None
-            if is_short(events):
-                self._remotes[shard].note(post.Enough())
-                self._remotes[shard].answered += 1
+            self._remotes[shard].release()
             self._finish(shard, heard.number, events)
 
     def _finish(self, shard: int, number: int, events: list[Event]) -> None:
@@ -324,42 +325,26 @@ class ShardProcesses(Routes):
         sent = [remote.send(command, hold=False) for remote in self._remotes]
         return [r.answer(number) for r, number in zip(self._remotes, sent, strict=True)]
 
+    @property
+    def _overtaken(self) -> bool:
+        # It refused, perhaps, while what it had lent for another's order was not back yet.
+        return self._waits is not None
+
     def _again(self, shard: int, command: c.Command) -> list[Event]:
         if self._waits is None:
             return super()._again(shard, command)
         self._remotes[shard].note(post.Again())
         return self._remotes[shard].answer(self._waits)
 
-    def _draw(self, shard: int, account: int, lacking: int) -> int:
-        """As `Routes._draw`; others lend all they have when asked, and get back the rest."""
-        others = [remote for remote in self._remotes if remote.number != shard]
-        offered = {r.number: r.ask(post.Offer(account, places=False)).number for r in others}
-        total = sum(offered.values())
-        enough = total >= lacking
-        share = (total - lacking) // len(self._remotes) if enough else total
-        kept = {lender: min(atoms, share) for lender, atoms in offered.items()}
-        for lender, atoms in kept.items():
-            if atoms:
-                self._tell_aside(lender, Lend(account, atoms, 0))
-            self.moves["atoms"] += offered[lender] > atoms
-        drawn = total - sum(kept.values())
-        if drawn:
-            self._tell_aside(shard, Lend(account, drawn, 0))
-        return lacking if enough else total
+    # A shard lends at once what it is asked for: between asking and lending it might go on.
 
-    def _draw_places(self, shard: int, account: int) -> bool:
-        others = [remote for remote in self._remotes if remote.number != shard]
-        others.sort(key=lambda remote: -remote.spare(account))
-        for remote in others:
-            places = remote.ask(post.Offer(account, places=True)).number
-            if places:
-                self._tell_aside(shard, Lend(account, 0, places))
-                self.moves["places"] += 1
-                return True
-        return False
+    def _take_free(self, lender: int, account: int) -> int:
+        return self._remotes[lender].ask(post.Offer(account, places=False)).number
 
-    def _tell_aside(self, shard: int, move: Lend) -> None:
-        """Lend to a shard before whatever waits there."""
+    def _take_places(self, lender: int, account: int) -> int:
+        return self._remotes[lender].ask(post.Offer(account, places=True)).number
+
+    def _shift(self, shard: int, move: Lend) -> None:
         self._remotes[shard].note(post.Moved(move))
 
 

@@ -14,7 +14,7 @@ import msgspec
 from matcher import commands as c
 from matcher import events as e
 from matcher.eip712 import keccak
-from matcher.errors import InvariantBroken, Reject
+from matcher.errors import Reject
 from matcher.events import Event, Rejected
 from matcher.shards.tape import Lend, SlotMoved, slot_of
 from matcher.shards.union import served, union_text, with_ops
@@ -27,8 +27,6 @@ Depth = list[tuple[int, int, int]]  # (tick, lots, orders), best first
 class Door(Protocol):
     """A shard as it is told and asked; see `matcher.shards.shard.Shard`."""
 
-    @property
-    def lacking(self) -> int: ...
     @property
     def batch_ops(self) -> int: ...
     @property
@@ -212,7 +210,7 @@ class Routes:
         if fact.market in self._facts.markets:
             trading = {place[0] for place, o in self._standing.items() if o.market == fact.market}
             for account in sorted(trading):
-                self._gather(shard, account)
+                self.moves["atoms"] += len(self._gather(shard, account))
         # Only that shard has orders to cancel, and does so account by account.
         return [event for events in self._tell_all(fact) for event in events]
 
@@ -298,78 +296,89 @@ class Routes:
         command: c.PlaceOrder | c.WithdrawRequest | c.TransferRequest,
         events: list[Event],
     ) -> list[Event]:
-        """What a shard answers at last, once others have lent what it lacks."""
-        drawn = False
+        """What a shard answers at last, once others have lent it what they can.
+
+        Others lend all that is free. If the shard still refuses, each gets that back. Else what is
+        left is shared: no other keeps more than an equal part, nor gets more than it lent, so that
+        the next order is not short again.
+        """
+        lent: dict[int, int] = {}
+        gathered = False
         while True:
             match events[0]:
                 case Rejected(code=Reject.TOO_MANY_POSITIONS) if self._draw_places(shard, account):
                     pass
-                case Rejected(code=Reject.INSUFFICIENT_MARGIN) as refused:
-                    lacking = self._lacking(shard, account, command)
-                    if drawn:
-                        raise InvariantBroken(f"shard {shard} lacks {lacking} of {account} again")
-                    missing = lacking - self._draw(shard, account, lacking)
-                    if missing:
-                        return [_refused_by_all(refused, account, command, missing)]
-                    drawn = True
+                case Rejected(code=Reject.INSUFFICIENT_MARGIN) if not gathered:
+                    gathered = True
+                    lent = self._gather(shard, account)
+                    if not lent and not self._overtaken:
+                        break
                 case _:
-                    return events
+                    break
             self.moves["judged again"] += 1
             events = self._again(shard, command)
+        if lent:
+            most = max(lent.values())
+            if not isinstance(events[0], Rejected):
+                most = self._shards[shard].free(account) // len(self._shards)
+            self._give_back(shard, account, lent, most)
+        return events
+
+    @property
+    def _overtaken(self) -> bool:
+        """Whether the shard may have got something back since it refused."""
+        return False
 
     def _again(self, shard: int, command: c.Command) -> list[Event]:
         """Let a shard judge once more what it has refused."""
         return self._tell(shard, command)
 
-    def _lacking(self, shard: int, account: int, command: c.Command) -> int:
-        """Atoms that a shard lacks for what it just refused."""
-        if isinstance(command, c.WithdrawRequest | c.TransferRequest):
-            return command.message.amount - self._shards[shard].free(account)
-        return self._shards[shard].lacking
-
-    def _draw(self, shard: int, account: int, lacking: int) -> int:
-        """Let others lend what a shard lacks, ascending; all of what there is, or `lacking`.
-
-        Nothing moves if they cannot lend enough. Otherwise what is left after it is shared: no
-        other keeps more than an equal part, so that the next order is not short again.
-
-        Returns
-        -------
-        int
-            `lacking`, or what others could have lent if that is less.
-        """
-        free = {s: self._shards[s].free(account) for s in range(len(self._shards)) if s != shard}
-        total = sum(free.values())
-        if total < lacking:
-            return total
-        share = (total - lacking) // len(self._shards)
-        for lender, atoms in free.items():
-            self._lend(lender, shard, account, atoms - min(atoms, share))
-        return lacking
-
-    def _gather(self, shard: int, account: int) -> None:
-        """Bring all that is free of an account into one shard."""
+    def _gather(self, shard: int, account: int) -> dict[int, int]:
+        """Bring all that is free of an account into one shard: atoms by lender."""
+        lent = {}
         for lender in range(len(self._shards)):
-            if lender != shard:
-                self._lend(lender, shard, account, self._shards[lender].free(account))
+            atoms = 0 if lender == shard else self._take_free(lender, account)
+            if atoms:
+                lent[lender] = atoms
+                self._shift(shard, Lend(account, atoms, 0))
+        return lent
 
-    def _lend(self, lender: int, borrower: int, account: int, atoms: int) -> None:
-        if atoms:
-            self._tell(lender, Lend(account, -atoms, 0))
-            self._tell(borrower, Lend(account, atoms, 0))
-            self.moves["atoms"] += 1
+    def _give_back(self, shard: int, account: int, lent: Mapping[int, int], most: int) -> None:
+        """Give each lender what it lent, but not more than `most`."""
+        for lender, atoms in lent.items():
+            back = min(atoms, most)
+            if back:
+                self._shift(shard, Lend(account, -back, 0))
+                self._shift(lender, Lend(account, back, 0))
+            self.moves["atoms"] += back < atoms
 
     def _draw_places(self, shard: int, account: int) -> bool:
         """Let the shard with most spare places, the first of these, lend half of them."""
         spare = {s: self._shards[s].spare(account) for s in range(len(self._shards)) if s != shard}
-        lender = max(spare, key=lambda s: spare[s], default=shard)
-        if lender == shard or not spare[lender]:
-            return False
-        places = (spare[lender] + 1) // 2
-        self._tell(lender, Lend(account, 0, -places))
-        self._tell(shard, Lend(account, 0, places))
-        self.moves["places"] += 1
-        return True
+        for lender in sorted(spare, key=lambda s: -spare[s]):
+            places = self._take_places(lender, account)
+            if places:
+                self._shift(shard, Lend(account, 0, places))
+                self.moves["places"] += 1
+                return True
+        return False
+
+    def _take_free(self, lender: int, account: int) -> int:
+        """Take all that is free of an account from a shard: atoms."""
+        atoms = self._shards[lender].free(account)
+        if atoms:
+            self._shift(lender, Lend(account, -atoms, 0))
+        return atoms
+
+    def _take_places(self, lender: int, account: int) -> int:
+        """Take half of the spare places of an account, rounded up, from a shard."""
+        places = (self._shards[lender].spare(account) + 1) // 2
+        if places:
+            self._shift(lender, Lend(account, 0, -places))
+        return places
+
+    def _shift(self, shard: int, move: Lend) -> None:
+        self._tell(shard, move)
 
     # --- what readers ask -------------------------------------------------------------------------
 
@@ -426,16 +435,3 @@ def place_of(event: Event) -> tuple[int, int]:
     """(account, slot) of the order that an event cancels."""
     assert isinstance(event, e.OrderCanceled), event
     return event.account, slot_of(event.id)
-
-
-def _refused_by_all(refused: Rejected, account: int, command: c.Command, missing: int) -> Rejected:
-    """The refusal with the numbers of the whole account, which lacks `missing` atoms."""
-    if isinstance(command, c.PlaceOrder):
-        order = command.signed.order
-        found = f"{order.quantity} lots at {order.price}, which may lack {missing} atoms"
-        return msgspec.structs.replace(refused, found=found)
-    assert isinstance(command, c.WithdrawRequest | c.TransferRequest)
-    free = command.message.amount - missing
-    return msgspec.structs.replace(
-        refused, allowed=f"at most {free}, what account {account} has free"
-    )

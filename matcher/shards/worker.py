@@ -86,9 +86,11 @@ class Worker:
         except ChainError as fault:
             self._sender.send(post.Answer(told.number, [], fault=str(fault) or "ChainError"))
             return
-        held = told.hold and is_short(events)
-        self._held = told if held else None
-        self._sender.send(post.Answer(told.number, events, shard.lacking, held))  # type: ignore[arg-type]
+        # Once held, until the routes have had enough: what is too much goes back first.
+        if told.hold and is_short(events):
+            self._held = told
+        held = self._held is not None
+        self._sender.send(post.Answer(told.number, events, held))  # type: ignore[arg-type]
 
     def _say(self, message: post.ToShard) -> post.Said:
         shard = self._shard
