@@ -35,7 +35,7 @@ def compiled(
         if _disabled():
             return function if plain is None else cast(F, plain)
         dispatcher: Any = njit(cache=True, nogil=nogil, error_model="numpy")(function)
-        dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
+        dispatcher._cache._cache_file._source_stamp = stamp(Path(function.__code__.co_filename))
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return cast(F, dispatcher)
@@ -47,7 +47,7 @@ def _disabled() -> bool:
     return bool(getattr(config, "DISABLE_JIT"))  # noqa: B009 - set at run time, unknown to mypy
 
 
-def _stamp(source: Path) -> tuple[tuple[str, int, int], ...]:
+def stamp(source: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, time and size of a source file, and of all of this package that it imports."""
     found = {source}
     waiting = [source]

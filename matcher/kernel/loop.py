@@ -11,7 +11,6 @@ from functools import cache
 from matcher.kernel.accounts import account_at, holding_at
 from matcher.kernel.book import near_level, order_at, side_at, side_of
 from matcher.kernel.commands import FIRST_FACT, apply
-from matcher.kernel.compiled import compiled
 from matcher.kernel.context import (
     context_accounts_limit,
     context_books_count,
@@ -70,6 +69,7 @@ from matcher.kernel.fields import (
 from matcher.kernel.groups import group_at
 from matcher.kernel.layout import PAGE_SLOTS, VACANT, CommandKind
 from matcher.kernel.memory import called, inlined, prefetch
+from matcher.kernel.program import program
 from matcher.kernel.slots import key_of, open_order, slot_at
 from matcher.kernel.tables import (
     HASH_BITS,
@@ -263,7 +263,7 @@ def run(c: int, commands: int, end: int) -> int:
 @cache
 def runner() -> Callable[[int, int, int], int]:
     """`run`, compiled when it is first asked for, or read from numba's cache."""
-    return compiled("int64(int64, int64, int64)")(run)
+    return program(run, 3)
 
 
 def rehash_pages(c: int) -> int:
@@ -299,19 +299,19 @@ def rehash_far(c: int, old: int, count: int) -> int:
 @cache
 def pages_rehasher() -> Callable[[int], int]:
     """`rehash_pages`, compiled."""
-    return compiled("int64(int64)")(rehash_pages)
+    return program(rehash_pages, 1)
 
 
 @cache
 def holdings_rehasher() -> Callable[[int], int]:
     """`rehash_holdings`, compiled."""
-    return compiled("int64(int64)")(rehash_holdings)
+    return program(rehash_holdings, 1)
 
 
 @cache
 def far_rehasher() -> Callable[[int, int, int], int]:
     """`rehash_far`, compiled."""
-    return compiled("int64(int64, int64, int64)")(rehash_far)
+    return program(rehash_far, 3)
 
 
 def index_commands(lines: int, end: int, starts: int) -> int:
@@ -330,4 +330,4 @@ def index_commands(lines: int, end: int, starts: int) -> int:
 @cache
 def indexer() -> Callable[[int, int, int], int]:
     """`index_commands`, compiled."""
-    return compiled("int64(int64, int64, int64)")(index_commands)
+    return program(index_commands, 3)

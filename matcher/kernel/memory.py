@@ -26,14 +26,35 @@ COMPILED: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_INLINED: Final[set[Any]] = set()
+_RARE: Final[set[Any]] = set()
+
+
 def inlined(function: F) -> F:
     """Compile a function into each of its callers; only what Python calls is cached."""
+    _INLINED.add(function)
     return cast(F, njit(error_model="numpy", boundscheck=False, forceinline=True)(function))
 
 
 def called(function: F) -> F:
     """Compile a function that its callers call, or inline if the compiler thinks it worth it."""
     return cast(F, njit(error_model="numpy", boundscheck=False)(function))
+
+
+def rare(function: F) -> F:
+    """Compile a function that is seldom called: small, and out of the way of others."""
+    _RARE.add(function)
+    return cast(F, njit(error_model="numpy", boundscheck=False)(function))
+
+
+def is_inlined(function: Any) -> bool:
+    """Whether a plain function was marked by `inlined`."""
+    return function in _INLINED
+
+
+def is_rare(function: Any) -> bool:
+    """Whether a plain function was marked by `rare`."""
+    return function in _RARE
 
 
 class BadAddress(Exception):
