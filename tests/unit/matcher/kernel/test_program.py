@@ -40,7 +40,7 @@ def chooses(x: int, y: int, z: int) -> int:
         return 1 if z else 2
     if not (x or y) or z < 0:
         return min(x, y, z) - max(y, z)
-    a = x if x > y + 1 else y
+    a = x if x > y else z
     return abs(a) + (7 if x and y and z else 8)
 
 
