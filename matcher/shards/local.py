@@ -53,23 +53,18 @@ class Shards(Routes):
         """
         for shard in self.shards:
             shard.check()
-        for index in self.shards[0].accounts:
-            parts = [shard.accounts[index] for shard in self.shards]
-            leased = sum(part.leased for part in parts)
-            places = sum(MAX_POSITIONS - part.elsewhere for part in parts)
+        standing: dict[tuple[int, int], tuple[int, int]] = {}
+        for account in self.shards[0].accounts:
+            parts = [shard.part(account) for shard in self.shards]
+            leased, places = sum(p.leased for p in parts), sum(p.places for p in parts)
             if leased:
-                raise InvariantBroken(f"account {index}: leases sum to {leased} atoms")
-            if index >= FIRST_USER_ACCOUNT and places != MAX_POSITIONS:
-                raise InvariantBroken(f"account {index}: places sum to {places}")
+                raise InvariantBroken(f"account {account}: leases sum to {leased} atoms")
+            if account >= FIRST_USER_ACCOUNT and places != MAX_POSITIONS:
+                raise InvariantBroken(f"account {account}: places sum to {places}")
             for number, part in enumerate(parts):
-                for slot in part.seen.keys() | part.slots.keys():
-                    if self._holders.get((index, slot)) != number:
-                        raise InvariantBroken(f"shard {number}: slot {slot} of account {index}")
-        open_orders = {
-            (order.account, order.slot): (order.id, number)
-            for number, shard in enumerate(self.shards)
-            for account in shard.accounts.values()
-            for order in account.open.values()
-        }
-        if open_orders != {place: (o.id, o.shard) for place, o in self._standing.items()}:
+                for slot in part.slots:
+                    if self._holders.get((account, slot)) != number:
+                        raise InvariantBroken(f"shard {number}: slot {slot} of account {account}")
+                standing |= {(account, slot): (x, number) for slot, x in part.open.items()}
+        if standing != {place: (o.id, o.shard) for place, o in self._standing.items()}:
             raise InvariantBroken("the index of open orders differs from the shards'")

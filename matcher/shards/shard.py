@@ -1,10 +1,34 @@
 """One shard: an engine that holds the books of some markets, and of each account a part."""
 
+from typing import NamedTuple
+
 from matcher.account import Seen, Slot
 from matcher.commands import Command
 from matcher.engine import Engine
 from matcher.events import Event
 from matcher.shards.tape import NO_MESSAGE, Lend, SlotMoved
+from matcher.types import MAX_POSITIONS
+
+
+class Part(NamedTuple):
+    """What a shard holds of an account, as checks see it.
+
+    Attributes
+    ----------
+    leased : int
+        Atoms that came from other shards, less what went there.
+    places : int
+        Positions that it may hold here.
+    slots : frozenset of int
+        Order slots that remember anything.
+    open : dict
+        Order slot to the id of the order open there.
+    """
+
+    leased: int
+    places: int
+    slots: frozenset[int]
+    open: dict[int, int]
 
 
 class Shard(Engine):
@@ -27,6 +51,13 @@ class Shard(Engine):
     def spare(self, account: int) -> int:
         """Places for positions that can be lent away."""
         return self._state.accounts[account].spare
+
+    def part(self, account: int) -> Part:
+        """What the shard holds of an account."""
+        found = self._state.accounts[account]
+        open_ids = {slot: order.id for slot, order in found.open.items()}
+        slots = frozenset(found.seen.keys() | found.slots.keys())
+        return Part(found.leased, MAX_POSITIONS - found.elsewhere, slots, open_ids)
 
     def memory(self, account: int, slot: int) -> SlotMoved:
         """What a slot without an open order remembers."""

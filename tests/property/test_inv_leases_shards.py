@@ -66,7 +66,7 @@ def test_inv_places_of_an_account_are_as_many_as_one_engine_allows(count, stream
         for account in accounts(shards):
             if account < FIRST_USER_ACCOUNT:
                 continue
-            places = [MAX_POSITIONS - s.accounts[account].elsewhere for s in shards.shards]
+            places = [shard.part(account).places for shard in shards.shards]
             assert sum(places) == MAX_POSITIONS
             assert all(shard.spare(account) >= 0 for shard in shards.shards)
 
