@@ -260,6 +260,11 @@ class _End:
     def _base(self) -> int:
         return self._check()
 
+    @property
+    def parts(self) -> tuple[int, int, int, int]:
+        """What the kernels are told of it: ring, mask, seats, and the word `known`."""
+        return self._base, self._mask, self._seats, self._known_at
+
     def _address(self, array: Records) -> int:
         """Where an array is; asking costs more than a push, and most callers use one again."""
         if array is not self._array:
@@ -356,6 +361,11 @@ class Consumer(_End):
         super().__init__(ring)
         self.seat = seat
         self._seat = ring.seat(seat)
+
+    @property
+    def seat_at(self) -> int:
+        """Address of the seat."""
+        return self._seat
 
     @property
     def released(self) -> int:
