@@ -27,12 +27,11 @@ A line that begins a command whose annex has not arrived stays in its ring.
 Parameters, the same in all functions: `core` is the address of the CORE record.
 """
 
+import ctypes
 from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.callconv import excinfo_ptr_t
 from numba.extending import intrinsic
 
 from matcher.kernel import ring as rings
@@ -104,7 +103,6 @@ MARK: Final = record(
 )
 RELEASE: Final = record("release", 16, sequence=("i8", 0), events=("i8", 8))
 
-_allocate: Any = cgutils.alloca_once
 LINE_WORDS: Final = 8
 BURST: Final = 1024  # lines that are taken at once
 PATIENCE: Final = 1 << 12  # looks at a full ring of events, before Python sees who holds it up
@@ -178,16 +176,10 @@ def _call_compiled() -> Any:
     @intrinsic
     def call(_typing: Any, _address: Any, _c: Any, _at: Any, _end: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            # numba's own convention: where the result goes, where an exception goes, arguments.
-            word, thrown = ir.IntType(64), excinfo_ptr_t
-            kind = ir.FunctionType(
-                ir.IntType(32), [word.as_pointer(), thrown.as_pointer(), word, word, word]
-            )
-            result = _allocate(builder, word)
-            exception = _allocate(builder, thrown)
+            word = ir.IntType(64)
+            kind = ir.FunctionType(word, [word, word, word])
             function = builder.inttoptr(arguments[0], kind.as_pointer())
-            builder.call(function, [result, exception, *arguments[1:]])
-            return builder.load(result)
+            return builder.call(function, arguments[1:])
 
         return types.int64(types.int64, types.int64, types.int64, types.int64), generate
 
@@ -205,9 +197,7 @@ def address_of_kernel() -> int:
     """Where the compiled `run` is; 0 where nothing is compiled."""
     if not COMPILED:
         return 0
-    dispatcher: Any = runner()
-    (overload,) = dispatcher.overloads.values()
-    return int(overload.library.get_pointer_to_function(overload.fndesc.llvm_func_name))
+    return int(ctypes.cast(runner(), ctypes.c_void_p).value or 0)  # type: ignore[arg-type]
 
 
 # --- taking lines --------------------------------------------------------------------------------
