@@ -2,12 +2,13 @@
 
     python -m benchmarks.signatures [--rounds 7] [--seed 1]
 
-*Recover*: signers of digests, by libsecp256k1 from a compiled loop, beside coincurve from Python,
-which calls the same library. On all cores the clock is the wall's, and the other is coincurve in as
-many threads. *Through the stage*: JSON of a request, digest, signer, PlaceOrder, as a gateway does
-it before sequencing, by orders of their own requests (so many under way at once) and by requests of
-100; beside it the same with json and eth-account, shown fewer. Rounds are interleaved; on one core
-the clock is the processor time of the process. Both find the same signers, or this stops.
+*Recover any key*: signers of digests, by libsecp256k1 from a compiled loop, beside coincurve from
+Python, which calls the same library; on all cores by the wall's clock, beside as many threads of
+coincurve. *Keys that are known* have tables of their multiples; what is found is the same. *Stage*:
+JSON of a request, digest, signer, PlaceOrder, as a gateway does it before sequencing, by requests
+of 100 and by orders of their own requests, so many under way at once; beside it json and
+eth-account, shown fewer. Rounds are interleaved; on one core the clock is the processor time of the
+process. All find the same signers, or this stops.
 
 `verify us` is what libsecp256k1 takes to verify against a key that is known already: less than to
 recover, but it does not look at v, which a prover on chain recovers with.
@@ -32,14 +33,15 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from benchmarks.result import Result
-from benchmarks.wallets import DOMAIN, KEYS, orders, request_of, sign
+from benchmarks.wallets import DOMAIN, KEYS, address_of, orders, request_of, sign
 from benchmarks.words import show
 from matcher.commands import PlaceOrder
 from matcher.eip712 import MESSAGE_TYPES, domain_fields, keccak, type_fields
 from matcher.gateway.verify import Verification
-from matcher.kernel.secp import LIBRARY, recover_signers
+from matcher.kernel import known
+from matcher.kernel.secp import KNOWN, LIBRARY, recover_signers
 from matcher.order_bodies import order_request, order_requests
-from matcher.signatures import claim
+from matcher.signatures import KnownKeys, claim
 from matcher.types import Order
 
 COUNT = 8_000
@@ -55,12 +57,44 @@ def compiled(digests: list[bytes], signatures: list[bytes]) -> Run:
     raw = np.frombuffer(b"".join(signatures), np.uint8).copy()
     nodes = np.frombuffer(b"".join(digests), np.int64).copy()
     signers = np.zeros(20 * len(digests), np.uint8)
+    points = np.zeros(64 * len(digests), np.uint8)
     verdicts = np.zeros(len(digests), np.uint8)
 
     def run() -> list[bytes]:
-        recover_signers(LIBRARY, raw, nodes, signers, verdicts)
+        recover_signers(LIBRARY, raw, nodes, signers, points, verdicts)
         found = signers.tobytes()
         return [found[20 * i : 20 * i + 20] for i in range(len(digests))]
+
+    return run
+
+
+def with_known(digests: list[bytes], signatures: list[bytes], accounts: list[int]) -> Run:
+    """Try the key that each account is known to sign with, as many at a time as a gateway might."""
+    raw = np.frombuffer(b"".join(signatures), np.uint8).copy()
+    nodes = np.frombuffer(b"".join(digests), np.int64).copy()
+    base, held = known.base_table(), {account: known.aligned(known.KEY_WORDS) for account in KEYS}
+    for account, table in held.items():
+        point = known.words_of(*KEYS[account].public_key.point())
+        known.make_table(point, known.KEY_BITS, known.CONSTANTS, table)
+    places = np.array([held[account].ctypes.data for account in accounts], np.int64)
+    verdicts = np.zeros(len(digests), np.uint8)
+    addresses = [address_of(account) for account in accounts]
+
+    def run() -> list[bytes]:
+        for start in range(0, len(addresses), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            known.verify_known(
+                raw[65 * start : 65 * (start + TOGETHER)],
+                nodes[4 * start : 4 * (start + TOGETHER)],
+                places[part],
+                base,
+                known.CONSTANTS,
+                verdicts[part],
+            )
+        if (verdicts != KNOWN).any():
+            raise SystemExit("a signature of a known key is not known")
+        assert held
+        return addresses
 
     return run
 
@@ -126,9 +160,9 @@ def stage_alone(bodies: list[bytes]) -> Run:
     return lambda: asyncio.run(run())
 
 
-def stage_in_batches(bodies: list[bytes]) -> Run:
+def stage_in_batches(bodies: list[bytes], keys: KnownKeys) -> Run:
     """Requests of 100 orders each, one after the other."""
-    stage = Verification(DOMAIN, 1)
+    stage = Verification(DOMAIN, 1, keys)
 
     async def run() -> list[bytes]:
         commands = []
@@ -196,6 +230,7 @@ def measure(quick: bool, rounds: int = 7, seed: int = 1) -> list[Result]:
     ]
     one = {
         "ours": (compiled(digests, signatures), count),
+        "known": (with_known(digests, signatures, [order.account for order in made]), count),
         "coincurve": (by_coincurve(digests, signatures), count),
     }
     every = {
@@ -204,11 +239,12 @@ def measure(quick: bool, rounds: int = 7, seed: int = 1) -> list[Result]:
     }
     staged = {
         "alone": (stage_alone(bodies), count),
-        "batches": (stage_in_batches(batches), count),
+        "batches": (stage_in_batches(batches, KnownKeys()), count),
+        "unknown": (stage_in_batches(batches, KnownKeys(after=count)), count),
         "eth-account": (by_eth_account(bodies[:SHOWN]), SHOWN),
     }
     expected = one["coincurve"][0]()
-    for run, shown in (one["ours"], staged["alone"], staged["batches"], staged["eth-account"]):
+    for run, shown in (one["ours"], one["known"], *staged.values()):
         if run() != expected[:shown]:
             raise SystemExit("signers differ")
     keys = [KEYS[order.account].public_key for order in made]
@@ -229,14 +265,24 @@ def measure(quick: bool, rounds: int = 7, seed: int = 1) -> list[Result]:
     spent = {"recover us": round(1e6 / mine, 1), "verify us": round(1e6 * verify, 1)}
     both = second["ours"], second["coincurve"]
     alone, together, other = third["alone"], third["batches"], third["eth-account"]
-    many = f"stage, {PER_REQUEST} orders per request, one core"
-    single = "stage, one order per request, one core"
+    many, single = f"stage, {PER_REQUEST} orders per request", "stage, one order per request"
     return [
-        result("recover, one core", mine, theirs, "signers/s", curve, **spent),
-        result("recover, all cores", *both, "signers/s", f"{curve}, as many threads", cores=cores),
-        result(many, together, other, "orders/s", account),
-        result(single, alone, other, "orders/s", account, together=TOGETHER),
-    ]
+        result("recover any key, one core", mine, theirs, "signers/s", curve, **spent),
+        result(
+            "keys that are known, one core", first["known"], theirs, "signers/s", curve,
+            tables=len(KEYS), together=TOGETHER,
+        ),
+        result(
+            "recover any key, all cores", *both, "signers/s", f"{curve}, as many threads",
+            cores=cores,
+        ),
+        result(f"{many}, known keys, one core", together, other, "orders/s", account),
+        result(f"{many}, any key, one core", third["unknown"], other, "orders/s", account),
+        result(
+            f"{single}, known keys, one core", alone, other, "orders/s", account,
+            together=TOGETHER,
+        ),
+    ]  # fmt: skip
 
 
 def main() -> None:

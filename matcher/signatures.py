@@ -1,15 +1,20 @@
 """Digests and signers of many messages at once.
 
-A message becomes a request of 360 bytes (`MessageType.request`); requests lie in a row, and one
-compiled call, without the interpreter's lock, answers all of them: the digest that was signed, and
-the address that signed it. Nearly all of its time libsecp256k1 multiplies points.
+A message becomes a request of 360 bytes (`MessageType.request`); requests lie in a row, and
+compiled code, without the interpreter's lock, answers all of them: the digest that was signed, and
+the address that signed it. Who sends many orders with one key is soon known by it: then a signature
+is first tried with that key, which takes a third of the time of recovering any. The answer is the
+same either way (`matcher.kernel.known`).
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from matcher.eip712 import (
     MESSAGE_TYPES,
@@ -20,11 +25,21 @@ from matcher.eip712 import (
     signed_by_zero,
     unrecoverable,
 )
-from matcher.kernel.digests import answer_requests
-from matcher.kernel.secp import ADDRESS_BYTES, LIBRARY, SIGNED, ZERO
+from matcher.kernel import known
+from matcher.kernel.digests import copy_signatures, digest_requests
+from matcher.kernel.secp import ADDRESS_BYTES, FORGED, KNOWN, LIBRARY, SIGNED, ZERO, recover_signers
+from matcher.kernel.signed import SIGNATURE_BYTES
+from matcher.types import FEE_ACCOUNT, Report, Transfer
 
 M = TypeVar("M", bound=Message)
+
+TABLES: Final = 256  # keys that are known at once: 22 MB
+ACCOUNTS: Final = 65_536  # whose last signers are remembered
+AFTER: Final = 16  # signatures of one key in a row before it is known: a table costs twenty
+WORTH: Final = 2  # signatures of known keys in one call, from which on trying them pays
+
 _DIGEST_BYTES: Final = 32
+_POINT_BYTES: Final = 64
 
 
 class Verified(msgspec.Struct, Generic[M], frozen=True):
@@ -54,7 +69,7 @@ class Answer(NamedTuple):
 
 
 def claim(message: Message, signature: bytes, field: str = "signature") -> Claim:
-    """A message and its signature as they are sent, ready for `answer`.
+    """A message and its signature as they are sent, ready to be answered.
 
     Parameters
     ----------
@@ -74,29 +89,163 @@ def claim(message: Message, signature: bytes, field: str = "signature") -> Claim
     return Claim(message, normal, field, request)
 
 
-def answer(domain: Domain, requests: Sequence[bytes]) -> list[Answer]:
-    """Digests and signers, in the order of the requests. Other threads run meanwhile."""
-    count = len(requests)
-    digests = np.empty(_DIGEST_BYTES * count // 8, np.int64)
-    signers = np.zeros(ADDRESS_BYTES * count, np.uint8)
-    verdicts = np.empty(count, np.uint8)
-    data = np.frombuffer(bytearray().join(requests), np.uint8)
-    prefix = np.frombuffer(bytearray(domain.prefix), np.uint8)
-    answer_requests(LIBRARY, data, prefix, digests, signers, verdicts)
-    hashes, addresses = digests.tobytes(), signers.tobytes()
-    return [
-        Answer(
-            hashes[_DIGEST_BYTES * i : _DIGEST_BYTES * (i + 1)],
-            addresses[ADDRESS_BYTES * i : ADDRESS_BYTES * (i + 1)],
-            verdict,
-        )
-        for i, verdict in enumerate(verdicts.tolist())
-    ]
-
-
 def require_signed(asked: Claim, found: Answer) -> None:
     """Raise `SignatureError` unless somebody made the claim's signature."""
     if found.verdict != SIGNED:
         if found.verdict == ZERO:
             raise signed_by_zero(asked.field)
         raise unrecoverable(asked.signature, asked.field)
+
+
+class _Key(NamedTuple):
+    """A key that is known."""
+
+    signer: bytes
+    table: NDArray[np.int64]
+
+
+class KnownKeys:
+    """Which key an account is likely to have signed with; wrong guesses cost time, nothing else.
+
+    Parameters
+    ----------
+    tables : int
+        Most keys that are known; of more, who was needed longest ago is forgotten.
+    after : int
+        Signatures of one key in a row, for one account, before it is known.
+
+    Notes
+    -----
+    May be shared by threads. An account whose guess was wrong has none until one key has signed
+    `after` times in a row again, so that two keys taking turns cost no more than recovery.
+    """
+
+    def __init__(self, tables: int = TABLES, after: int = AFTER):
+        self._most = tables
+        self._after = after
+        self._keys: OrderedDict[bytes, _Key] = OrderedDict()  # by signer, oldest need first
+        self._of_account: OrderedDict[int, _Key] = OrderedDict()
+        self._streaks: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def guess(self, account: int) -> _Key | None:
+        """The key that an account is tried with."""
+        return self._of_account.get(account)
+
+    def confirmed(self, account: int, key: _Key) -> None:
+        """The guess was right: keep it longest."""
+        with self._lock:
+            if key.signer in self._keys:
+                self._keys.move_to_end(key.signer)
+            if account in self._of_account:
+                self._of_account.move_to_end(account)
+
+    def recovered(self, account: int, signer: bytes, point: bytes) -> None:
+        """Somebody who was not guessed has signed for an account.
+
+        Parameters
+        ----------
+        account : int
+        signer : bytes
+            20 bytes.
+        point : bytes
+            The public key, x and y, 64 bytes.
+        """
+        with self._lock:
+            guess = self._of_account.get(account)
+            if guess is not None:
+                if guess.signer == signer:  # known since the signature was looked at
+                    return
+                del self._of_account[account]
+            last, count = self._streaks.pop(account, (signer, 0))
+            count = count + 1 if last == signer else 1
+            if count < self._after:
+                self._streaks[account] = signer, count
+                if len(self._streaks) > ACCOUNTS:
+                    self._streaks.popitem(last=False)
+                return
+            self._of_account[account] = self._key(signer, point)
+            if len(self._of_account) > ACCOUNTS:
+                self._of_account.popitem(last=False)
+
+    def _key(self, signer: bytes, point: bytes) -> _Key:
+        key = self._keys.get(signer)
+        if key is None:
+            table = known.aligned(known.KEY_WORDS)
+            half = len(point) // 2
+            x, y = int.from_bytes(point[:half], "big"), int.from_bytes(point[half:], "big")
+            known.make_table(known.words_of(x, y), known.KEY_BITS, known.CONSTANTS, table)
+            key = self._keys[signer] = _Key(signer, table)
+            if len(self._keys) > self._most:
+                self._forget()
+        self._keys.move_to_end(signer)
+        return key
+
+    def _forget(self) -> None:
+        signer, _ = self._keys.popitem(last=False)
+        for account in [a for a, key in self._of_account.items() if key.signer == signer]:
+            del self._of_account[account]
+
+
+class Recovery:
+    """Finds out who signed.
+
+    Parameters
+    ----------
+    domain : Domain
+        What traders sign for.
+    keys : KnownKeys, optional
+    """
+
+    def __init__(self, domain: Domain, keys: KnownKeys | None = None):
+        self._prefix = np.frombuffer(bytearray(domain.prefix), np.uint8)
+        self._keys = KnownKeys() if keys is None else keys
+        self._base = known.base_table()
+
+    def answer(self, claims: Sequence[Claim]) -> list[Answer]:
+        """Digests and signers, in the order of the claims. Other threads run meanwhile."""
+        count = len(claims)
+        digests = np.empty(_DIGEST_BYTES * count // 8, np.int64)
+        signatures = np.empty(SIGNATURE_BYTES * count, np.uint8)
+        requests = np.frombuffer(bytearray().join([asked.request for asked in claims]), np.uint8)
+        digest_requests(requests, self._prefix, digests)
+        copy_signatures(requests, signatures)
+        accounts = [_account(asked.message) for asked in claims]
+        guesses = [self._keys.guess(account) for account in accounts]
+        verdicts = np.full(count, FORGED, np.uint8)
+        if count - guesses.count(None) >= WORTH:
+            places = [0 if key is None else key.table.ctypes.data for key in guesses]
+            tables = np.array(places, np.int64)
+            known.verify_known(signatures, digests, tables, self._base, known.CONSTANTS, verdicts)
+        signers = np.zeros(ADDRESS_BYTES * count, np.uint8)
+        points = np.zeros(_POINT_BYTES * count, np.uint8)
+        recover_signers(LIBRARY, signatures, digests, signers, points, verdicts)
+        hashes, addresses, publics = digests.tobytes(), signers.tobytes(), points.tobytes()
+        answers = []
+        for i, verdict in enumerate(verdicts.tolist()):
+            signer, key = addresses[ADDRESS_BYTES * i : ADDRESS_BYTES * (i + 1)], guesses[i]
+            if verdict == KNOWN:
+                assert key is not None
+                signer, verdict = key.signer, SIGNED  # noqa: PLW2901 - to others it is the same
+                self._keys.confirmed(accounts[i], key)
+            elif verdict == SIGNED and (key is None or key.signer != signer):
+                point = publics[_POINT_BYTES * i : _POINT_BYTES * (i + 1)]
+                self._keys.recovered(accounts[i], signer, point)
+            answers.append(
+                Answer(hashes[_DIGEST_BYTES * i : _DIGEST_BYTES * (i + 1)], signer, verdict)
+            )
+        return answers
+
+
+def _account(message: Message) -> int:
+    """Whose message it says it is."""
+    match message:
+        case Transfer():
+            return message.source
+        case Report():
+            return FEE_ACCOUNT  # of a reporter, who has no account
+        case _:
+            return message.account

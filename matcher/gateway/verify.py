@@ -14,7 +14,16 @@ from typing import Final
 
 from matcher.eip712 import Domain
 from matcher.kernel.secp import FORGED
-from matcher.signatures import Answer, Claim, M, Verified, answer, claim, require_signed
+from matcher.signatures import (
+    Answer,
+    Claim,
+    KnownKeys,
+    M,
+    Recovery,
+    Verified,
+    claim,
+    require_signed,
+)
 from matcher.types import Order, SignedOrder
 
 MAX_BATCH: Final = 512  # requests in one call: some 20 ms
@@ -52,7 +61,7 @@ class _Waiting:
             self.future.set_exception(error)
 
 
-_Item = tuple[_Waiting, int, bytes]  # who waits for it, its place among what came, the request
+_Item = tuple[_Waiting, int, Claim]  # who waits for it, its place among what came
 
 
 class Verification:
@@ -63,6 +72,7 @@ class Verification:
     domain : Domain
     threads : int, optional
         That recover signers; as many as there are cores if it is not said.
+    keys : KnownKeys, optional
 
     Notes
     -----
@@ -70,8 +80,8 @@ class Verification:
     another order; who needs an order asks for all at once.
     """
 
-    def __init__(self, domain: Domain, threads: int | None = None):
-        self._domain = domain
+    def __init__(self, domain: Domain, threads: int | None = None, keys: KnownKeys | None = None):
+        self._recovery = Recovery(domain, keys)
         self._threads = threads or len(os.sched_getaffinity(0))
         self._idle = self._threads
         self._queue: deque[_Item] = deque()
@@ -124,7 +134,7 @@ class Verification:
     def _answers(self, claims: Sequence[Claim]) -> "asyncio.Future[list[Answer]]":
         loop = asyncio.get_running_loop()
         waiting = _Waiting(len(claims), loop.create_future())
-        self._queue.extend((waiting, place, one.request) for place, one in enumerate(claims))
+        self._queue.extend((waiting, place, one) for place, one in enumerate(claims))
         self._plan(loop)
         return waiting.future
 
@@ -144,13 +154,13 @@ class Verification:
         while self._idle and self._queue:
             part = self._take(min(-(-len(self._queue) // self._idle), MAX_BATCH))
             self._idle -= 1
-            requests = [request for _, _, request in part]
-            job = loop.run_in_executor(_pool(self._threads), answer, self._domain, requests)
+            claims = [asked for _, _, asked in part]
+            job = loop.run_in_executor(_pool(self._threads), self._recovery.answer, claims)
             job.add_done_callback(functools.partial(self._done, loop, part))
 
     def _answer_here(self, part: list[_Item]) -> None:
         try:
-            answers = answer(self._domain, [request for _, _, request in part])
+            answers = self._recovery.answer([asked for _, _, asked in part])
         except Exception as error:
             _fail(part, error)
         else:

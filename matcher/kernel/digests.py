@@ -1,4 +1,4 @@
-"""EIP-712 digests in batches, eight at a time, and the signers of what was digested.
+"""EIP-712 digests in batches, eight at a time.
 
 Messages come as requests (`matcher.kernel.signed`). An order's fields as arrays are eight int64
 each, in the order in which they are signed; the second is the number of its symbol's hash, the rest
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from matcher.kernel.compiled import compiled
 from matcher.kernel.keccak import NODE_BYTES, NODE_WORDS, hash_messages
-from matcher.kernel.secp import recover_signers
 from matcher.kernel.signed import (
     PREFIX_BYTES,
     PREIMAGE_BYTES,
@@ -64,27 +63,12 @@ def digest_requests(
     _wrap(digests, prefix)
 
 
-@compiled(
-    "void(int64[::1], uint8[::1], uint8[::1], int64[::1], uint8[::1], uint8[::1])", nogil=True
-)
-def answer_requests(
-    library: NDArray[np.int64],
-    requests: NDArray[np.uint8],
-    prefix: NDArray[np.uint8],
-    digests: NDArray[np.int64],
-    signers: NDArray[np.uint8],
-    verdicts: NDArray[np.uint8],
-) -> None:
-    """Digests of requests, and who signed them.
-
-    Arrays are as in `digest_requests` and `recover_signers`.
-    """
-    digest_requests(requests, prefix, digests)
-    signatures = np.empty(verdicts.size * SIGNATURE_BYTES, np.uint8)
-    for i in range(verdicts.size):
+@compiled("void(uint8[::1], uint8[::1])", nogil=True)
+def copy_signatures(requests: NDArray[np.uint8], signatures: NDArray[np.uint8]) -> None:
+    """Signatures of requests. Written: `signatures`, shape (65 * n,)."""
+    for i in range(signatures.size // SIGNATURE_BYTES):
         for j in range(SIGNATURE_BYTES):
             signatures[i * SIGNATURE_BYTES + j] = requests[i * REQUEST_BYTES + SIGNATURE_AT + j]
-    recover_signers(library, signatures, digests, signers, verdicts)
 
 
 @compiled("void(int64[:, ::1], uint8[::1], uint8[::1], uint8[::1], int64[::1])", nogil=True)

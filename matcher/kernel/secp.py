@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from matcher.kernel import secp_plain
 from matcher.kernel.compiled import compiled
 from matcher.kernel.keccak import NODE_BYTES, hash_messages
-from matcher.kernel.secp_plain import ADDRESS_BYTES, FORGED, SIGNED, ZERO
+from matcher.kernel.secp_plain import ADDRESS_BYTES, FORGED, KNOWN, SIGNED, ZERO
 from matcher.kernel.signed import SIGNATURE_BYTES
 
-__all__ = ["ADDRESS_BYTES", "FORGED", "LIBRARY", "SIGNED", "ZERO", "recover_signers"]
+__all__ = ["ADDRESS_BYTES", "FORGED", "KNOWN", "LIBRARY", "SIGNED", "ZERO", "recover_signers"]
 
 _PARSE, _RECOVER, _SERIALIZE, _CONTEXT = range(4)
 _NAMES: Final = (
@@ -131,7 +131,7 @@ def _addresses(
 
 
 @compiled(
-    "void(int64[::1], uint8[::1], int64[::1], uint8[::1], uint8[::1])",
+    "void(int64[::1], uint8[::1], int64[::1], uint8[::1], uint8[::1], uint8[::1])",
     secp_plain.recover_signers,
     nogil=True,
 )
@@ -140,6 +140,7 @@ def recover_signers(
     signatures: NDArray[np.uint8],
     digests: NDArray[np.int64],
     signers: NDArray[np.uint8],
+    points: NDArray[np.uint8],
     verdicts: NDArray[np.uint8],
 ) -> None:
     """Addresses that made signatures.
@@ -154,17 +155,21 @@ def recover_signers(
         Nodes: what was signed.
     signers : array of uint8, shape (20 * n,)
         Written where the verdict is `SIGNED`.
+    points : array of uint8, shape (64 * n,)
+        Written likewise: public keys, x and y.
     verdicts : array of uint8, shape (n,)
-        Written: `SIGNED`; `FORGED`, no key could have made it; `ZERO`, recovers to address zero.
+        `KNOWN` is let be, the rest is written: `SIGNED`; `FORGED`, no key could have made it;
+        `ZERO`, recovers to address zero.
     """
     count = verdicts.size
     parsed, key = np.empty(_OPAQUE_BYTES, np.uint8), np.empty(_OPAQUE_BYTES, np.uint8)
     public, size = np.empty(_PUBLIC_BYTES, np.uint8), np.empty(1, np.int64)
-    points = np.zeros((_PUBLIC_BYTES - 1) * count, np.uint8)
     context = library[_CONTEXT]
     for i in range(count):
         signature = signatures.ctypes.data + i * SIGNATURE_BYTES
         odd = np.int64(signatures[i * SIGNATURE_BYTES + SIGNATURE_BYTES - 1]) - _LOWEST_V
+        if verdicts[i] == KNOWN:
+            continue
         verdicts[i] = FORGED
         # The library ends the process if it is asked for another recovery id.
         if odd < 0 or odd > 1:

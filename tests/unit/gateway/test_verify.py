@@ -7,9 +7,8 @@ import pytest
 
 from matcher.eip712 import Domain
 from matcher.errors import SignatureError
-from matcher.gateway import verify
 from matcher.gateway.verify import Verification
-from matcher.signatures import claim
+from matcher.signatures import Recovery, claim
 from matcher.types import CancelTerms, Order
 
 DOMAIN = Domain(1337, b"\xab" * 20)
@@ -32,13 +31,13 @@ NOBODY = bytes(31) + b"\x05" + sign(order_of(0))[32:]
 def batches(monkeypatch) -> list[int]:
     """Sizes of the calls that were made."""
     sizes: list[int] = []
-    original = verify.answer
+    original = Recovery.answer
 
-    def count(domain, requests):
-        sizes.append(len(requests))
-        return original(domain, requests)
+    def count(recovery, claims):
+        sizes.append(len(claims))
+        return original(recovery, claims)
 
-    monkeypatch.setattr(verify, "answer", count)
+    monkeypatch.setattr(Recovery, "answer", count)
     return sizes
 
 
@@ -64,17 +63,17 @@ async def test_verification_of_one_alone_is_one_call(batches):
 async def test_verification_gathers_what_comes_while_every_thread_works(monkeypatch, batches):
     entered, gates = asyncio.Event(), [asyncio.Event(), asyncio.Event()]
     loop = asyncio.get_running_loop()
-    counted = verify.answer
+    counted = Recovery.answer
 
-    def held(domain, requests):
+    def held(recovery, claims):
         gate = gates[len(batches)] if len(batches) < 2 else None
-        found = counted(domain, requests)
+        found = counted(recovery, claims)
         loop.call_soon_threadsafe(entered.set)
         if gate is not None:
             asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(10)
         return found
 
-    monkeypatch.setattr(verify, "answer", held)
+    monkeypatch.setattr(Recovery, "answer", held)
     stage = Verification(DOMAIN, 1)
     first = [asyncio.create_task(stage.order(order_of(n), sign(order_of(n)))) for n in (1, 2)]
     await entered.wait()
@@ -118,12 +117,12 @@ async def test_verification_of_orders_that_came_together_names_the_bad_one():
 
 async def test_verification_that_breaks_tells_all_who_wait_and_goes_on(monkeypatch):
     stage = Verification(DOMAIN, 1)
-    original = verify.answer
+    original = Recovery.answer
 
-    def broken(_domain, _requests):
+    def broken(_recovery, _claims):
         raise MemoryError("no memory")
 
-    monkeypatch.setattr(verify, "answer", broken)
+    monkeypatch.setattr(Recovery, "answer", broken)
     asked = [stage.order(order_of(n), sign(order_of(n))) for n in range(5)]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in outcomes] == [MemoryError] * 5
@@ -131,5 +130,5 @@ async def test_verification_that_breaks_tells_all_who_wait_and_goes_on(monkeypat
         stage.order(order_of(1), sign(order_of(1))), return_exceptions=True
     )
     assert isinstance(alone[0], MemoryError)
-    monkeypatch.setattr(verify, "answer", original)
+    monkeypatch.setattr(Recovery, "answer", original)
     assert (await stage.order(order_of(1), sign(order_of(1)))).order == order_of(1)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from matcher import eip712
 from matcher.errors import SignatureError
 from matcher.kernel import digests as kernel
-from matcher.kernel.secp import FORGED, LIBRARY, SIGNED, ZERO, recover_signers
-from matcher.signatures import Answer, Claim, answer, claim, require_signed
+from matcher.kernel import known
+from matcher.kernel.secp import FORGED, KNOWN, LIBRARY, SIGNED, ZERO, recover_signers
+from matcher.signatures import Answer, Claim, KnownKeys, Recovery, claim, require_signed
 from matcher.types import AmendTerms, CancelAllTerms, CancelTerms, Order, Transfer, Withdrawal
 
 DOMAIN = eip712.Domain(1337, b"\xab" * 20)
@@ -62,9 +63,9 @@ def one_by_one(asked: Claim) -> Answer | str:
         return f"{error.code.name} {error}"
 
 
-def batch(claims: list[Claim]) -> list[Answer | str]:
+def batch(claims: list[Claim], recovery: Recovery | None = None) -> list[Answer | str]:
     outcomes: list[Answer | str] = []
-    found = answer(DOMAIN, [asked.request for asked in claims])
+    found = (recovery or Recovery(DOMAIN)).answer(claims)
     for asked, one in zip(claims, found, strict=True):
         assert one.digest == DOMAIN.digest(asked.message)
         try:
@@ -100,9 +101,9 @@ def test_recover_with_another_v_is_forged_and_the_process_lives(v):
     signature = sign(order, KEYS[0])[:64] + bytes([v])
     verdicts = np.full(1, 9, np.uint8)
     digest = np.frombuffer(DOMAIN.digest(order), np.int64).copy()
-    signers = np.zeros(20, np.uint8)
+    signers, points = np.zeros(20, np.uint8), np.zeros(64, np.uint8)
     raw = np.frombuffer(bytearray(signature), np.uint8)
-    recover_signers(LIBRARY, raw, digest, signers, verdicts)
+    recover_signers(LIBRARY, raw, digest, signers, points, verdicts)
     assert verdicts[0] == FORGED
     assert not signers.any()
 
@@ -155,9 +156,10 @@ def claims_of(seed: int, count: int) -> list[Claim]:
 def test_batches_on_many_threads_at_once_answer_as_one_at_a_time():
     parts = [claims_of(seed, 50) for seed in range(8)]
     expected = [[one_by_one(asked) for asked in part] for part in parts]
+    recovery = Recovery(DOMAIN, KnownKeys(tables=2, after=2))  # they tear at it
     with ThreadPoolExecutor(4) as pool:
         for _ in range(5):
-            assert list(pool.map(batch, parts)) == expected
+            assert list(pool.map(lambda part: batch(part, recovery), parts)) == expected
 
 
 def test_signer_is_the_address_that_eth_account_names():
@@ -166,6 +168,80 @@ def test_signer_is_the_address_that_eth_account_names():
     signed = wallet.sign_message(encode_typed_data(full_message=DOMAIN.typed_data(order)))
     (found,) = batch([claim(order, bytes(signed.signature))])
     assert found.signer.hex() == wallet.address[2:].lower()
+
+
+# --- keys that are known ------------------------------------------------------------------------
+
+few = st.sampled_from([7, 8])
+by_few = st.builds(Order, few, symbols, st.booleans(), u64, u64, u44, u40, st.integers(0, 15))
+sent = st.tuples(by_few, st.sampled_from(KEYS[:3]), st.integers(0, 9))
+
+
+@given(st.lists(st.lists(sent, max_size=12), max_size=6), st.integers(1, 3), st.integers(1, 3))
+def test_known_keys_never_change_an_answer(parts, tables, after):
+    keys = KnownKeys(tables, after)
+    recovery = Recovery(DOMAIN, keys)
+    for part in parts:
+        claims = [claim(order, tampered(sign(order, key), how)) for order, key, how in part]
+        assert batch(claims, recovery) == [one_by_one(asked) for asked in claims]
+        assert len(keys) <= tables
+
+
+def spied(monkeypatch) -> list[tuple[int, int]]:
+    """(tried, known) of every call that tries known keys."""
+    seen = []
+    original = known.verify_known
+
+    def verify(signatures, digests, tables, base, constants, verdicts):
+        original(signatures, digests, tables, base, constants, verdicts)
+        seen.append((int((tables != 0).sum()), int((verdicts == KNOWN).sum())))
+
+    monkeypatch.setattr(known, "verify_known", verify)
+    return seen
+
+
+def orders_of(account: int, key: coincurve.PrivateKey, count: int, first: int = 0) -> list[Claim]:
+    made = [Order(account, "X", True, 1, 1, first + i, 1, 0) for i in range(count)]
+    return [claim(order, sign(order, key)) for order in made]
+
+
+def test_key_that_signed_often_enough_is_known_and_not_recovered(monkeypatch):
+    seen = spied(monkeypatch)
+    recovery = Recovery(DOMAIN, KnownKeys(after=5))
+    batch(orders_of(7, KEYS[0], 4), recovery)
+    batch(orders_of(7, KEYS[0], 4, 4), recovery)
+    assert seen == []
+    claims = orders_of(7, KEYS[0], 20, 8) + orders_of(8, KEYS[0], 3)
+    assert batch(claims, recovery) == [one_by_one(asked) for asked in claims]
+    assert seen == [(20, 20)]  # of the other account nothing is known
+
+
+def test_account_whose_keys_take_turns_is_not_guessed(monkeypatch):
+    seen = spied(monkeypatch)
+    recovery = Recovery(DOMAIN, KnownKeys(after=3))
+    for turn in range(10):
+        batch(orders_of(7, KEYS[turn % 2], 2, 2 * turn), recovery)
+    assert seen == []
+    for turn in range(3):
+        batch(orders_of(7, KEYS[0], 2, 50 + turn), recovery)
+    assert seen == [(2, 2)]
+    batch(orders_of(7, KEYS[1], 2, 90), recovery)
+    assert seen == [(2, 2), (2, 0)]  # wrong: forgotten
+    batch(orders_of(7, KEYS[0], 2, 95), recovery)
+    assert len(seen) == 2
+
+
+def test_known_key_with_another_v_is_not_its_signature(monkeypatch):
+    seen = spied(monkeypatch)
+    recovery = Recovery(DOMAIN, KnownKeys(after=2))
+    batch(orders_of(7, KEYS[0], 3), recovery)
+    made = [Order(7, "X", False, 1, 1, i, 1, 0) for i in range(40)]
+    claims = [claim(order, tampered(sign(order, KEYS[0]), 0)) for order in made]
+    answers = batch(claims, recovery)
+    assert answers == [one_by_one(asked) for asked in claims]
+    signer = one_by_one(orders_of(7, KEYS[0], 1)[0]).signer
+    assert all(one.signer != signer for one in answers)
+    assert seen == [(40, 0)]
 
 
 SAME = """
