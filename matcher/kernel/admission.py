@@ -18,6 +18,7 @@ from matcher.kernel.context import (
 )
 from matcher.kernel.events import refused
 from matcher.kernel.fields import (
+    account_elsewhere,
     account_instruments,
     book_closed,
     book_lots_max,
@@ -193,8 +194,10 @@ def kind_refusal(c: int, command: int, holding: int) -> int:
 @inlined
 def limits_refusal(c: int, command: int, holding: int, account: int, book: int) -> int:
     """Checks 17 and 18."""
-    if holding == 0 and account_instruments(account) >= MAX_POSITIONS:
-        return refused(c, _TOO_MANY_POSITIONS, account_instruments(account) + 1, MAX_POSITIONS)
+    if holding == 0:
+        count = account_instruments(account) + account_elsewhere(account)
+        if count >= MAX_POSITIONS:
+            return refused(c, _TOO_MANY_POSITIONS, count + 1, MAX_POSITIONS)
     lots = command_quantity(command)
     if holding != 0:
         lots += lots_with_orders(holding_at(c, holding), command_sells(command))

@@ -257,6 +257,10 @@ account_credited = getter(r.ACCOUNT, "credited")
 set_account_credited = setter(r.ACCOUNT, "credited")
 account_served = getter(r.ACCOUNT, "served")
 set_account_served = setter(r.ACCOUNT, "served")
+account_elsewhere = getter(r.ACCOUNT, "elsewhere")
+set_account_elsewhere = setter(r.ACCOUNT, "elsewhere")
+account_leased = getter(r.ACCOUNT, "leased")
+set_account_leased = setter(r.ACCOUNT, "leased")
 
 # --- signer --------------------------------------------------------------------------------------
 

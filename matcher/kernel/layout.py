@@ -110,7 +110,11 @@ Account, 128 bytes. `floor` and `both` are sums of its groups' (`matcher.kernel.
 
     | owner (0) | groups (4) | cash (8) | floor (16) | both (24) | instruments (32) |
     | positions (36) | orders (40) | pages (44) | orders_until (48) | opened (56) | waits (57) |
-    | deposited (64) | asks (72) | exited (80) | credited (88) | served (96) | zeros to 128 |
+    | deposited (64) | asks (72) | exited (80) | credited (88) | served (96) |
+    | elsewhere (104) | leased (112) | 0 (120) |
+
+    elsewhere  positions, of those an account may hold, that are left to other shards
+    leased     atoms of `cash` that came from them, less what went there
 
 Signer, 64 bytes: who may sign for an account; an owner may be a key as well::
 
@@ -317,6 +321,8 @@ ACCOUNT: Final = record(
     exited=("i8", 80),
     credited=("i8", 88),
     served=("i8", 96),
+    elsewhere=("u4", 104),
+    leased=("i8", 112),
 )
 SIGNER: Final = record(
     "signer",
