@@ -6,9 +6,11 @@ a function of the commands and events that were added, so a replayed journal mak
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from matcher import commands as c
 from matcher import events as e
@@ -25,10 +27,15 @@ from matcher.batch import (
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
 from matcher.forest import WholeTree
+from matcher.kernel.layout import EVENT_NUMBERS, EventKind
+from matcher.kernel.opstream_layout import Stop
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import QUAD
 from matcher.ledger import Ledger
+from matcher.lines import Decoder
 from matcher.merkle import Path, keccak
+from matcher.names import Names
+from matcher.opstream import OpStream, messages_of
 from matcher.redate import Closed, RedateError, invalid_ops
 from matcher.types import CHUNK_OPS, SignedOrder, Windows
 
@@ -39,13 +46,15 @@ MAX_CHUNKS: Final = 100
 
 REDATABLE: Final = 512  # so many of the last batches keep the messages that redating needs
 
+Messages = tuple[SignedMessage, ...] | bytes  # or the lines that they came in, from `OpStream`
+
 
 class _Kept(NamedTuple):
     """What is remembered of a closed batch."""
 
     header: Header
     words: bytes
-    messages: tuple[SignedMessage, ...] | None  # None: no longer redatable
+    messages: Messages | None  # None: no longer redatable
 
     @property
     def state_root(self) -> bytes:
@@ -84,6 +93,10 @@ class Batcher:
         self._waiting = Pool(QUAD, CHUNK_OPS)  # op words, of which each has
         self._messages: list[tuple[SignedMessage, ...]] = []  # those that allow it
         self._used: list[SignedMessage] = []
+        self._stream = OpStream()
+        names = Names(windows.lag)
+        names.listings = self.facts.listings
+        self._decoder = Decoder(names)
         self._ops = 0
         self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head, b"", ())}
         self._tree: tuple[int, WholeTree] | None = (
@@ -138,6 +151,82 @@ class Batcher:
                     pass
         return closed + self._settle()
 
+    def add_events(
+        self, lines: NDArray[Any], ends: NDArray[np.int64], events: NDArray[Any]
+    ) -> list[Batch]:
+        """Take in what commands did, as the kernel exchange reads and answers it.
+
+        The same as `add` for each command, without an object for any of them. A batcher is fed by
+        one of the two in all its life.
+
+        Parameters
+        ----------
+        lines : array of COMMAND, shape (n,), contiguous
+            Whole commands, each with its annex: of an order SIGNED, and r and s. From the lines of
+            orders comes the file of signed orders.
+        ends : array of int64, shape (m,)
+            How many events there were after each command, as `kernel.exchange` writes it.
+        events : array of EVENT, contiguous
+
+        Returns
+        -------
+        list of Batch
+            Those that the commands closed.
+
+        Raises
+        ------
+        ProtocolError
+            If an op breaks the protocol, or an order trades that was never seen to rest.
+        RedateError
+            If a `Redate` is impossible.
+        """
+        closed: list[Batch] = []
+        stream = self._stream
+        stream.begin(lines, ends, events)
+        try:
+            while True:
+                stop = stream.gather()
+                closed += self._settle_stream()
+                if stop is Stop.DONE:
+                    return closed
+                if stop is Stop.FACT:
+                    told = events[: int(ends[stream.command(ends)])][stream.next_event :]
+                    closed += self._observe(stream.fact(lines), told)
+                    continue
+                built_at = int(events.view(EVENT_NUMBERS)["amount"][stream.next_event - 1])
+                if stop is Stop.OPENED:
+                    self._open(built_at)
+                else:
+                    closed += self._close()
+        finally:
+            stream.end()
+
+    def _observe(self, lines: bytes, events: NDArray[Any]) -> list[Batch]:
+        """Take in a fact, unless the engine found it to be none."""
+        if (events["kind"] == EventKind.FAULT).any():
+            return []
+        command = self._decoder.decode(lines)
+        self.facts.observe(command)
+        if isinstance(command, c.OperatorNamed):
+            self.operator = command.operator
+        elif isinstance(command, c.Redate) and not len(events):
+            return self.redate(command.first_batch, command.built_at)
+        return []
+
+    def _settle_stream(self) -> list[Batch]:
+        """Apply the ops that wait in the stream; the batches that were full with them."""
+        stream, done = self._stream, 0
+        closed: list[Batch] = []
+        while done < (count := stream.waiting()):
+            applied = self.ledger.settle(stream.ops, done, count - done, self._built_at)
+            stream.use(done, applied)
+            self._ops += applied
+            done += applied
+            if self.ledger.full:
+                closed += self._close()
+        stream.settled()
+        return closed
+
     def _open(self, built_at: int) -> None:
         if self._ops:
             raise ProtocolError(f"batch {self._head.id + 1}: opened anew with {self._ops} ops")
@@ -172,7 +261,8 @@ class Batcher:
             return []
         self.ledger.finish(self._built_at)
         raw = self.ledger.take_words()
-        file = order_file(self._head.id + 1, self._used)
+        used: Messages = self._stream.take_used() or tuple(self._used)
+        file = order_file(self._head.id + 1, self._told(used))
         chunks = len(raw) // CHUNK_BYTES
         header = Header(
             operator=self.operator,
@@ -185,7 +275,7 @@ class Batcher:
             extra=keccak(file),
         )
         self._head = header
-        self._kept[header.id] = _Kept(header, raw, tuple(self._used))
+        self._kept[header.id] = _Kept(header, raw, used)
         aging = self._kept.get(header.id - REDATABLE)
         if aging is not None:
             self._kept[header.id - REDATABLE] = aging._replace(messages=None)
@@ -236,7 +326,13 @@ class Batcher:
         if kept.messages is None:
             raise RedateError(f"redate: batch {batch_id} is not among the last {REDATABLE}")
         header = kept.header
-        return Closed(batch_id, header.built_at, header.state_root, kept.words, kept.messages)
+        messages = tuple(self._told(kept.messages))
+        return Closed(batch_id, header.built_at, header.state_root, kept.words, messages)
+
+    def _told(self, messages: Messages) -> Sequence[SignedMessage]:
+        if isinstance(messages, bytes):
+            return messages_of(messages, self._decoder)
+        return messages
 
     def _rehead(self, batch: Closed, built_at: int) -> Batch:
         kept = self._kept[batch.id]

@@ -1,17 +1,24 @@
 """Words, roots, headers, order files and proofs are those of the reference model."""
 
+import json
 import os
 from itertools import chain
+from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from matcher import commands as c
 from matcher import events as e
 from matcher.batch import genesis
 from matcher.batcher import Batch, Batcher
 from matcher.engine import Engine
-from matcher.errors import ChainError
+from matcher.errors import ChainError, JournalError
+from matcher.lines import Encoder
 from matcher.merkle import leaf_hash
+from matcher.names import Names
 from matcher.reference import batching, header
 from matcher.reference.exchange import Exchange
 from matcher.reference.leaf import leaf_words
@@ -19,6 +26,7 @@ from matcher.reference.tree import Path, root_from
 from matcher.types import ACCOUNT_TREE_DEPTH, CHUNK_WORDS, SLOT_TREE_DEPTH
 from tests.support.streams import random_stream
 from tests.support.street import START, WINDOWS
+from tests.support.told import lines_of, records_of
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 RUNS = [(seed, limit) for seed in range(40 if FUZZ else 1) for limit in (100, 1, 2)]
@@ -93,3 +101,39 @@ def test_proofs_of_every_kept_batch_verify_with_the_reference() -> None:
             quarter = int.from_bytes(word, "big") >> 64 * (3 - slot % 4) & (1 << 64) - 1
             used = state.account(account).slots[slot]
             assert (quarter >> 32, quarter & 0xFFFFFFFF) == (used.generation, used.filled)
+
+
+def test_batches_from_lines_and_events_are_those_from_objects() -> None:
+    """Told in pieces of any size, as a process reads that follows the journal."""
+    engine, encoder = Engine(WINDOWS), Encoder(Names(WINDOWS.lag))
+    ours, theirs = (Batcher(genesis(DEPLOYED), WINDOWS, 3, max_chunks=2) for _ in range(2))
+    made: tuple[list[Batch], list[Batch]] = ([], [])
+    lines: list[bytes] = []
+    told: list[NDArray[Any]] = []
+    random = Random(5)
+    for command in chain(random_stream(11, LENGTH), [c.CloseBatch()]):
+        try:
+            encoded = encoder.encode(command)
+            events = engine.apply(command)
+        except (ChainError, JournalError):
+            continue
+        made[0].extend(theirs.add(command, events))
+        lines.append(encoded)
+        told.append(records_of(events))
+        if random.random() < 0.02 or isinstance(command, c.CloseBatch):
+            ends = np.cumsum([len(records) for records in told]).astype(np.int64)
+            made[1].extend(ours.add_events(lines_of(lines), ends, np.concatenate(told)))
+            lines, told = [], []
+    assert len(made[0]) > 10
+    assert [b.header.hex() for b in made[0]] == [b.header.hex() for b in made[1]]
+    assert made[0] == made[1]
+    assert {m["type"] for b in made[1] for m in json.loads(b.order_file)["messages"]} == {
+        "Order",
+        "Withdrawal",
+        "Transfer",
+    }
+    standing = sum(len(account.open) for account in engine._state.accounts.values())
+    assert len(ours._stream) == standing > 0
+    last = made[1][-1].built_at
+    engine.apply(c.Clock(last + 5))
+    assert ours.redate(len(made[1]), last) == theirs.redate(len(made[0]), last)

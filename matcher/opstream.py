@@ -1,0 +1,211 @@
+"""The stream of ops of a kernel exchange: words and signed messages, from lines and events.
+
+What a process reads that follows the journal and applies it with a kernel of its own; no Python
+object is made for a command or a trade. `Batcher.add_events` is its user.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.batch import SignedMessage
+from matcher.commands import PlaceOrder, TransferRequest, WithdrawRequest
+from matcher.errors import ProtocolError
+from matcher.kernel import layout
+from matcher.kernel import opstream_layout as r
+from matcher.kernel.memory import AREAS, COMPILED, kind_of
+from matcher.kernel.opstream import runner, word_writer
+from matcher.kernel.opstream_layout import Stop, StreamErrand
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement_layout import CELL, QUAD, SEAT
+from matcher.lines import LINE, Decoder
+
+MESSAGE_BYTES: Final = 8 * r.MESSAGE_CELLS
+_FIRST_BITS: Final = 10
+_LINES: Final = 3  # that are kept of a message: command, SIGNED, r and s
+
+
+class OpStream:
+    """Ops that wait to be settled, and the messages of the orders that stand in books.
+
+    Attributes
+    ----------
+    ops : Pool of QUAD
+        Words of the ops that wait, 32 bytes each.
+    state : record
+        `opstream_layout.STREAM`.
+
+    Notes
+    -----
+    224 bytes for each order that rests, and 4 to 8 in a table.
+    """
+
+    def __init__(self) -> None:
+        self._stream = Pool(r.STREAM, 1)
+        self._messages = Pool(r.MESSAGE, 2)
+        self._lines = Pool(CELL, 2 * r.MESSAGE_CELLS)
+        self._table = Pool(SEAT, 1 << _FIRST_BITS)
+        self._doomed = Pool(CELL, 1)
+        self._references = Pool(r.REFERENCE, 1)
+        self._used = Pool(CELL, r.MESSAGE_CELLS)
+        self._declared: list[NDArray[Any]] = []
+        self.ops = Pool(QUAD, 1)
+        self.state: Any = self._stream.array[0]
+        self.state["table_bits"] = _FIRST_BITS
+        self.state["batch"] = 1
+        self._locate()
+
+    def __len__(self) -> int:
+        """Messages that are kept."""
+        return int(self.state["seated"])
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def begin(self, lines: NDArray[Any], ends: NDArray[np.int64], events: NDArray[Any]) -> None:
+        """Begin to read commands and their events; see `Batcher.add_events`.
+
+        Raises
+        ------
+        ValueError
+            If they are no records of these kinds, side by side.
+        """
+        for name, array, size in (
+            ("lines", lines, LINE),
+            ("ends", ends, 8),
+            ("events", events, 64),
+        ):
+            if not array.flags.c_contiguous or array.itemsize != size or array.ndim != 1:
+                raise ValueError(f"{name}: found {array.dtype}, allowed {size} bytes side by side")
+        self._reserve(len(lines), len(events))
+        self._declare(lines, ends, events)
+        state = self.state
+        state["line"], state["end"] = lines.ctypes.data, lines.ctypes.data + lines.nbytes
+        state["ends"], state["events"], state["event"] = ends.ctypes.data, events.ctypes.data, 0
+
+    def gather(self) -> Stop:
+        """Read on, until there is something to do."""
+        stop = Stop(runner()(self._stream.address, StreamErrand.GATHER, 0, 0))
+        if stop is Stop.UNKNOWN:
+            account, order = int(self.state["account"]), int(self.state["order"])
+            raise ProtocolError(f"order {order} of account {account} traded and never rested")
+        return stop
+
+    def fact(self, lines: NDArray[Any]) -> bytes:
+        """The lines of the fact at which `gather` has stopped; it goes on behind."""
+        first = (int(self.state["line"]) - lines.ctypes.data) // LINE
+        count = 1 + int(lines[first : first + 1].view(layout.FACT)["annex"][0])
+        self.state["observed"] = 1
+        return bytes(lines[first : first + count].tobytes())
+
+    def command(self, ends: NDArray[np.int64]) -> int:
+        """Number of the command at which `gather` has stopped."""
+        return (int(self.state["ends"]) - ends.ctypes.data) // 8
+
+    @property
+    def next_event(self) -> int:
+        """Number of the event behind the last that was read."""
+        return int(self.state["event"])
+
+    def end(self) -> None:
+        """Nothing is read of the lines and events of `begin` any more."""
+        for array in self._declared:
+            AREAS.forget(array.ctypes.data, array.ctypes.data + max(1, array.nbytes))
+        self._declared = []
+
+    def waiting(self) -> int:
+        """How many ops wait."""
+        return int(self.state["ops_count"])
+
+    # --- batches ---------------------------------------------------------------------------------
+
+    def use(self, first: int, count: int) -> None:
+        """Count the messages of some ops among those that the open batch uses."""
+        self._used.grow(r.MESSAGE_CELLS * (int(self.state["used_count"]) + 2 * count))
+        self._locate()
+        runner()(self._stream.address, StreamErrand.USE, first, count)
+
+    def settled(self) -> None:
+        """Forget the ops that waited."""
+        runner()(self._stream.address, StreamErrand.FREE, 0, 0)
+
+    def take_used(self) -> bytes:
+        """Lines of the messages that the batch used, in the order of their first use.
+
+        192 bytes each; the next batch begins.
+        """
+        count = int(self.state["used_count"])
+        taken: bytes = self._used.array[: count * r.MESSAGE_CELLS].tobytes()
+        self.state["used_count"] = 0
+        self.state["batch"] += 1
+        return taken
+
+    # --- memory ----------------------------------------------------------------------------------
+
+    def _reserve(self, commands: int, events: int) -> None:
+        """Make room for what so many commands and events may add."""
+        count = int(self.state["messages_count"]) + commands + 1
+        self._messages.grow(count)
+        self._lines.grow(count * r.MESSAGE_CELLS)
+        self._doomed.grow(count + int(self.state["doomed_count"]))
+        self.ops.grow(self.waiting() + events)
+        self._references.grow(self.waiting() + events)
+        bits = int(self.state["table_bits"])
+        while 2 * (int(self.state["seated"]) + commands) > 1 << bits:
+            bits += 1
+        if bits != int(self.state["table_bits"]):
+            self._widen(bits)
+        self._locate()
+
+    def _widen(self, bits: int) -> None:
+        old = self._table
+        self._table = Pool(SEAT, 1 << bits)
+        self.state["table_bits"] = bits
+        self._locate()
+        runner()(self._stream.address, StreamErrand.SEAT, old.address, len(old))
+
+    def _locate(self) -> None:
+        state = self.state
+        state["messages"] = self._messages.address
+        state["message_lines"] = self._lines.address
+        state["table"] = self._table.address
+        state["doomed"] = self._doomed.address
+        state["ops"] = self.ops.address
+        state["references"] = self._references.address
+        state["used"] = self._used.address
+
+    def _declare(self, *arrays: NDArray[Any]) -> None:
+        if COMPILED:
+            return
+        for array, kind in zip(arrays, (layout.COMMAND, CELL, layout.EVENT), strict=True):
+            size = kind.itemsize
+            AREAS.declare(kind_of(kind), array.ctypes.data, len(array), size)
+            if kind is layout.COMMAND:
+                AREAS.declare("cell", array.ctypes.data, 8 * len(array), 8)
+            self._declared.append(array)
+
+
+def messages_of(lines: bytes, decoder: Decoder) -> list[SignedMessage]:
+    """The messages whose lines these are, 192 bytes each."""
+    found = []
+    for at in range(0, len(lines), MESSAGE_BYTES):
+        count = LINE * (1 + min(lines[at + 4], _LINES - 1))
+        command = decoder.decode(lines[at : at + count])
+        if isinstance(command, PlaceOrder):
+            order = command.signed
+            found.append(SignedMessage(order.order, order.signature, order.signer))
+        elif isinstance(command, WithdrawRequest | TransferRequest):
+            found.append(SignedMessage(command.message, command.signature, command.signer))
+        else:
+            raise ProtocolError(f"{type(command).__name__} is no message that allows an op")
+    return found
+
+
+def words_of(events: NDArray[Any]) -> list[bytes]:
+    """The op words, 32 bytes each, of those events that are ops."""
+    words = Pool(QUAD, max(1, len(events)))
+    stream = OpStream()
+    stream._declare(events[:0], events[:0], events)
+    count = word_writer()(events.ctypes.data, len(events), words.address)
+    stream.end()
+    return [words.array[i].tobytes() for i in range(count)]
