@@ -6,7 +6,7 @@ a function of the commands and events that were added, so a replayed journal mak
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ from matcher.batch import (
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
 from matcher.forest import WholeTree
+from matcher.kept import REDATABLE, KeptBatches, Messages, Parts, packed, unpacked
 from matcher.kernel.layout import EVENT_NUMBERS, EventKind
 from matcher.kernel.opstream_layout import Stop
 from matcher.kernel.pool import Pool
@@ -42,23 +43,6 @@ from matcher.types import CHUNK_OPS, SignedOrder, Windows
 __all__ = ["Batch", "Batcher", "Path"]
 
 MAX_CHUNKS: Final = 100
-
-
-REDATABLE: Final = 512  # so many of the last batches keep the messages that redating needs
-
-Messages = tuple[SignedMessage, ...] | bytes  # or the lines that they came in, from `OpStream`
-
-
-class _Kept(NamedTuple):
-    """What is remembered of a closed batch."""
-
-    header: Header
-    words: bytes
-    messages: Messages | None  # None: no longer redatable
-
-    @property
-    def state_root(self) -> bytes:
-        return self.header.state_root
 
 
 class Batcher:
@@ -98,10 +82,7 @@ class Batcher:
         names.listings = self.facts.listings
         self._decoder = Decoder(names)
         self._ops = 0
-        self._kept: dict[int, _Kept] = {self._head.id: _Kept(self._head, b"", ())}
-        self._tree: tuple[int, WholeTree] | None = (
-            None  # over the words of the batch last asked for
-        )
+        self._kept = KeptBatches(self._head)
 
     # --- building --------------------------------------------------------------------------------
 
@@ -275,12 +256,9 @@ class Batcher:
             extra=keccak(file),
         )
         self._head = header
-        self._kept[header.id] = _Kept(header, raw, used)
-        aging = self._kept.get(header.id - REDATABLE)
-        if aging is not None:
-            self._kept[header.id - REDATABLE] = aging._replace(messages=None)
+        self._kept.add(header, raw, used)
         self._used, self._ops = [], 0
-        self.ledger.sweep(kept.state_root for kept in self._kept.values())
+        self.ledger.sweep(self._kept.roots())
         return [Batch(header.encode(), raw, file)]
 
     def redate(self, first: int, built_at: int) -> list[Batch]:
@@ -322,7 +300,7 @@ class Batcher:
         return [self._rehead(batch, built_at) for batch in closed]
 
     def _closed(self, batch_id: int) -> Closed:
-        kept = self._find(batch_id)
+        kept = self._kept.find(batch_id)
         if kept.messages is None:
             raise RedateError(f"redate: batch {batch_id} is not among the last {REDATABLE}")
         header = kept.header
@@ -335,14 +313,13 @@ class Batcher:
         return messages
 
     def _rehead(self, batch: Closed, built_at: int) -> Batch:
-        kept = self._kept[batch.id]
         header = msgspec.structs.replace(
-            kept.header,
+            self._kept.find(batch.id).header,
             operator=self.operator,
             built_at=built_at,
-            parent=parent_of(keccak(self._kept[batch.id - 1].header.encode())),
+            parent=parent_of(keccak(self._kept.find(batch.id - 1).header.encode())),
         )
-        self._kept[batch.id] = kept._replace(header=header)
+        self._kept.rehead(header)
         if batch.id == self._head.id:
             self._head = header
         return Batch(header.encode(), batch.words, order_file(batch.id, batch.messages))
@@ -364,42 +341,72 @@ class Batcher:
         ProtocolError
             If the batch is not known (any more).
         """
-        leaf, path = self.ledger.account_proof(self._find(batch_id).state_root, account)
+        leaf, path = self.ledger.account_proof(self._kept.find(batch_id).state_root, account)
         return [leaf[i : i + 32] for i in range(0, len(leaf), 32)], path
 
     def slot_proof(self, batch_id: int, account: int, slot: int) -> tuple[bytes, Path]:
         """The word that holds an order slot after a batch, and its path to the slots root."""
-        return self.ledger.slot_proof(self._find(batch_id).state_root, account, slot)
+        return self.ledger.slot_proof(self._kept.find(batch_id).state_root, account, slot)
 
     def word_proof(self, batch_id: int, index: int) -> tuple[bytes, Path]:
         """A word of a batch, 32 bytes as in calldata, and its path under the chunks' root."""
-        kept = self._find(batch_id)
-        raw, count = kept.words, len(kept.words) // 32
-        if not 0 <= index < count:
-            raise ProtocolError(f"word: found index {index}, allowed below {count}")
-        if self._tree is None or self._tree[0] != batch_id:
-            self._tree = (batch_id, WholeTree(raw, words_depth(kept.header.chunk_count)))
-        return raw[32 * index : 32 * index + 32], self._tree[1].path(index)
+        return self._kept.word_proof(batch_id, index)
 
     def state_root(self, batch_id: int) -> bytes:
         """The state root after a kept batch."""
-        return self._find(batch_id).state_root
+        return self._kept.find(batch_id).state_root
 
     def known(self) -> range:
         """Ids of the batches that proofs can be made for."""
-        return range(min(self._kept), self._head.id + 1)
+        return self._kept.known()
 
     def forget(self, below: int) -> None:
         """Make no more proofs for batches below this id; the last one stays."""
-        for batch_id in [i for i in self._kept if i < min(below, self._head.id)]:
-            del self._kept[batch_id]
+        self._kept.forget(below)
 
-    def _find(self, batch_id: int) -> _Kept:
-        kept = self._kept.get(batch_id)
-        if kept is None:
-            ids = self.known()
-            raise ProtocolError(f"batch: found {batch_id}, allowed {ids.start} to {ids.stop - 1}")
-        return kept
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, NDArray[Any] | bytes]:
+        """All that a batcher needs to go on from here, and to prove what this one can.
+
+        Between two calls of `add`; what no proof needs is forgotten.
+        """
+        numbers = {"operator": self.operator, "built_at": self._built_at, "ops": self._ops}
+        parts: dict[str, dict[str, NDArray[Any] | bytes]] = {
+            "batcher": {
+                "numbers": msgspec.msgpack.encode(numbers),
+                "used": packed(self._used),
+                "facts": self.facts.dump(),
+            },
+            "ledger": self.ledger.dump(self._kept.roots()),
+            "stream": self._stream.dump(),
+            "kept": self._kept.dump(),
+        }
+        return {f"{part}.{name}": value for part in parts for name, value in parts[part].items()}
+
+    def load(self, parts: Parts) -> None:
+        """Take over what `dump` gave; this batcher was told nothing yet.
+
+        Parameters
+        ----------
+        parts : mapping
+            Of names to arrays and bytes, as `dump` gave them.
+        """
+        self.facts.load(bytes(parts["batcher.facts"]))
+        numbers = msgspec.msgpack.decode(bytes(parts["batcher.numbers"]), type=dict[str, int])
+        self.operator, self._built_at = numbers["operator"], numbers["built_at"]
+        self._ops = numbers["ops"]
+        self._used = unpacked(bytes(parts["batcher.used"]))
+        self._kept.load(_part(parts, "kept"))
+        self._stream.load(_part(parts, "stream"))
+        self.ledger.load(_part(parts, "ledger"), self._built_at)
+        self._head = self._kept.find(self._kept.known()[-1]).header
+
+
+def _part(parts: Parts, name: str) -> Parts:
+    """What `dump` put together under a name."""
+    size = len(name) + 1
+    return {key[size:]: value for key, value in parts.items() if key.startswith(name + ".")}
 
 
 def _of(order: SignedOrder) -> SignedMessage:

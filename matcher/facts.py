@@ -1,5 +1,7 @@
 """What the chain says, as far as op words are judged by it."""
 
+import msgspec
+
 from matcher import commands as c
 from matcher.errors import ChainError
 from matcher.kernel.settlement_layout import MARKETS
@@ -89,6 +91,39 @@ class Facts:
             tick_value=line.tick_value,
             closes_at=line.closes_at,
         )
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """The facts, as commands that tell them."""
+        listings, terms = self.listings, self.terms
+        known: list[c.AnyCommand] = [
+            c.MarketListed(m.index, m.name, m.tick_value, m.strike_value)
+            for m in listings.markets.values()
+        ]
+        known += [
+            c.FeesSet(market, f.old_taker, f.old_maker, f.new_taker, f.new_maker, f.active_at)
+            for market, f in listings.fees.items()
+        ]
+        known += [c.ExpiryOpened(*key, cap) for key, cap in listings.caps.items()]
+        known += [
+            c.InstrumentListed(i.index, i.market, i.kind, i.expiry, i.strike)
+            for i in (line.info for line in listings.lines.values())
+        ]
+        known += [c.PriceFixed(*key, *price) for key, price in listings.prices.items()]
+        known += [c.AccountOpened(*pair) for pair in self.owners.items() if any(pair)]
+        known += [c.Deposited(account, total, 0) for account, total in terms.all("deposited")]
+        known += [c.Asked(account, asks, 0) for account, asks in terms.all("asks")]
+        known += [c.OrdersUntilSet(*pair) for pair in self.orders_until.items()]
+        known += [c.KeySet(*key, *life) for key, life in self.keys.items()]
+        return msgspec.msgpack.encode(known)
+
+    def load(self, told: bytes) -> None:
+        """Take over what `dump` gave; nothing was told yet."""
+        for command in msgspec.msgpack.decode(told, type=list[c.AnyCommand]):
+            self.observe(command)
+
+    # --- judging ---------------------------------------------------------------------------------
 
     def signer_fault(self, account: int, signer: bytes, built_at: int) -> str:
         """Why an order of this signer is not valid in a batch; empty if it is (section 7)."""

@@ -5,7 +5,7 @@ leaves makes new nodes on their way up and leaves the old root as it was, so tha
 for every root that was not swept. What single nodes are, and proofs for readers, is `merkle`'s.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -293,6 +293,33 @@ class Forest:
         self._state["end"], self._state["recorded"] = ends
         moved = ((root, int(found[number])) for root, number in self._ids.items())
         self._ids = {ZERO: EMPTY} | {root: number for root, number in moved if number}
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, NDArray[Any]]:
+        """All nodes and records, and the roots that they are known by."""
+        end, recorded = int(self._state["end"]), int(self._state["recorded"])
+        return {
+            "nodes": self._words_of(0, end).copy(),
+            "children": self._flat_children()[: 2 * end].copy(),
+            "records": self._records.array["value"][:recorded].copy(),
+            "roots": np.array(list(self._ids.values()), np.int64),
+        }
+
+    def load(self, parts: Mapping[str, NDArray[Any] | bytes]) -> None:
+        """Take over what `dump` gave, in place of all that is here."""
+        nodes, children = np.asarray(parts["nodes"]), np.asarray(parts["children"])
+        records = np.asarray(parts["records"])
+        end = len(nodes) // NODE_WORDS
+        self._state["end"], self._state["recorded"] = 1, 0
+        self.reserve(end, len(records))
+        self._words_of(0, end)[:] = nodes
+        self._flat_children()[: 2 * end] = children
+        self._records.array["value"][: len(records)] = records
+        self._state["end"], self._state["recorded"] = end, len(records)
+        self._ids = {ZERO: EMPTY}
+        for number in np.asarray(parts["roots"]).tolist():
+            self.name(number)
 
 
 def cells(count: int, values: Any = ()) -> Pool:

@@ -7,8 +7,11 @@ rule, raises before it can be committed, and so before anybody could be convicte
 The rules are `matcher.kernel.settlement`'s; here are its memory and its complaints in words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matcher import words
 from matcher.errors import ProtocolError
@@ -18,7 +21,7 @@ from matcher.kernel import settlement_layout as r
 from matcher.kernel.layout import PAIR
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement import Errand, runner
-from matcher.kernel.settlement_layout import Refusal
+from matcher.kernel.settlement_layout import QUAD, Refusal
 from matcher.merkle import ZERO, Path
 from matcher.types import (
     ACCOUNT_TREE_DEPTH,
@@ -64,8 +67,8 @@ class Ledger:
         self.root = root
         self._forest = Forest() if forest is None else forest
         self._swept_to = 0
-        self._word = Pool(r.QUAD, 1)
-        self._out = Pool(r.QUAD, max(1, (room + 1) * CHUNK_WORDS))
+        self._word = Pool(QUAD, 1)
+        self._out = Pool(QUAD, max(1, (room + 1) * CHUNK_WORDS))
         self._memory = _Workspace(self._forest, facts, self._out)
         self._memory.state["out_limit"] = room * CHUNK_WORDS
         self._memory.state["root"] = self._forest.number(root)
@@ -222,6 +225,38 @@ class Ledger:
     def __len__(self) -> int:
         """Nodes and leaves in memory."""
         return len(self._forest)
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def dump(self, wanted: Iterable[bytes]) -> dict[str, NDArray[Any] | bytes]:
+        """The trees of the wanted roots and of this one, and the batch that `settle` has begun.
+
+        Not while `apply` builds a chunk.
+        """
+        if not self._memory.state["ops"]:
+            self.sweep(wanted, always=True)
+        count, ops = (int(self._memory.state[name]) for name in ("out_count", "ops"))
+        return {
+            **self._forest.dump(),
+            "root": self.root,
+            "words": self._out.array[:count].tobytes(),
+            "ops": self._out.array[count : count + ops].tobytes(),
+        }
+
+    def load(self, parts: Mapping[str, NDArray[Any] | bytes], built_at: int) -> None:
+        """Take over what `dump` gave; the facts are those of then, or of later."""
+        self._forest.load(parts)
+        self.root = bytes(parts["root"])
+        state = self._memory.state
+        state["root"] = self._forest.number(self.root)
+        self._swept_to = len(self._forest)
+        finished, ops = bytes(parts["words"]), bytes(parts["ops"])
+        words_there = np.frombuffer(finished + ops, QUAD)
+        self._out.array[: len(finished) // WORD] = words_there[: len(finished) // WORD]
+        state["out_count"] = len(finished) // WORD
+        waiting = Pool(QUAD, max(1, len(ops) // WORD))
+        waiting.array[: len(ops) // WORD] = words_there[len(finished) // WORD :]
+        self.settle(waiting, 0, len(ops) // WORD, built_at)
 
     # --- complaints ------------------------------------------------------------------------------
 

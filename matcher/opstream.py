@@ -4,6 +4,7 @@ What a process reads that follows the journal and applies it with a kernel of it
 object is made for a command or a trade. `Batcher.add_events` is its user.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -139,6 +140,44 @@ class OpStream:
         self.state["used_count"] = 0
         self.state["batch"] += 1
         return taken
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, NDArray[Any] | bytes]:
+        """The messages of the orders that stand in books, and those that the batch uses.
+
+        Between two calls of `Batcher.add_events`.
+        """
+        seats = self._table.array["number"]
+        numbers = np.sort(seats[seats > 0])
+        whole = len(self._lines) // r.MESSAGE_CELLS
+        lines = self._lines.array[: whole * r.MESSAGE_CELLS].reshape(whole, r.MESSAGE_CELLS)
+        used = int(self.state["used_count"]) * r.MESSAGE_CELLS
+        return {
+            "messages": self._messages.array[numbers].copy(),
+            "lines": lines[numbers].tobytes(),
+            "used": self._used.array[:used].tobytes(),
+            "batch": np.array([self.state["batch"]], np.int64),
+        }
+
+    def load(self, parts: Mapping[str, NDArray[Any] | bytes]) -> None:
+        """Take over what `dump` gave; nothing was read yet."""
+        messages = np.asarray(parts["messages"])
+        used = np.frombuffer(bytes(parts["used"]), CELL)
+        count = len(messages)
+        self._reserve(count, 0)
+        self._messages.array[1 : count + 1] = messages
+        lines = np.frombuffer(bytes(parts["lines"]), CELL)
+        self._lines.array[r.MESSAGE_CELLS : r.MESSAGE_CELLS * (count + 1)] = lines
+        self._used.grow(max(1, len(used)))
+        self._used.array[: len(used)] = used
+        self._locate()
+        self.state["messages_count"] = self.state["seated"] = count
+        self.state["used_count"] = len(used) // r.MESSAGE_CELLS
+        self.state["batch"] = int(np.asarray(parts["batch"])[0])
+        seats = Pool(SEAT, max(1, count))
+        seats.array["number"][:count] = np.arange(1, count + 1)
+        runner()(self._stream.address, StreamErrand.SEAT, seats.address, count)
 
     # --- memory ----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Records are found by key in open-addressing tables of their numbers, which are a
 is no number. Telling is Python's and is not hot; `settlement` reads.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from matcher.kernel import settlement_layout as r
@@ -267,6 +268,12 @@ class Terms:
         record = self._opened.rows.array[row]
         record[name] = max(int(record[name]), value)
         self._locate()
+
+    def all(self, name: str) -> Iterator[tuple[int, int]]:
+        """(account, counter) of every account whose counter `name` is not 0."""
+        rows = self._opened.rows.array[1 : self._opened.count + 1]
+        rows = rows[rows[name] > 0]
+        return zip(rows["key"].tolist(), rows[name].tolist(), strict=True)
 
     def is_listed(self, instrument: int) -> bool:
         """Whether an instrument was told of."""

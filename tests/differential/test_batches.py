@@ -19,6 +19,7 @@ from matcher.errors import ChainError, JournalError
 from matcher.lines import Encoder
 from matcher.merkle import leaf_hash
 from matcher.names import Names
+from matcher.redate import RedateError
 from matcher.reference import batching, header
 from matcher.reference.exchange import Exchange
 from matcher.reference.leaf import leaf_words
@@ -103,14 +104,29 @@ def test_proofs_of_every_kept_batch_verify_with_the_reference() -> None:
             assert (quarter >> 32, quarter & 0xFFFFFFFF) == (used.generation, used.filled)
 
 
+def revived(batcher: Batcher) -> Batcher:
+    """A new batcher that was shown what a snapshot would keep of another."""
+    fresh = Batcher(genesis(DEPLOYED), WINDOWS, 3, max_chunks=2)
+    parts = batcher.dump()
+    for part in parts.values():
+        if isinstance(part, np.ndarray):
+            part.flags.writeable = False
+    fresh.load(parts)
+    return fresh
+
+
 def test_batches_from_lines_and_events_are_those_from_objects() -> None:
-    """Told in pieces of any size, as a process reads that follows the journal."""
+    """Told in pieces of any size, as a process reads that follows the journal.
+
+    Both batchers are dumped and loaded now and then, in the middle of batches and of chunks.
+    """
     engine, encoder = Engine(WINDOWS), Encoder(Names(WINDOWS.lag))
     ours, theirs = (Batcher(genesis(DEPLOYED), WINDOWS, 3, max_chunks=2) for _ in range(2))
     made: tuple[list[Batch], list[Batch]] = ([], [])
     lines: list[bytes] = []
     told: list[NDArray[Any]] = []
     random = Random(5)
+    begun = set()
     for command in chain(random_stream(11, LENGTH), [c.CloseBatch()]):
         try:
             encoded = encoder.encode(command)
@@ -124,6 +140,10 @@ def test_batches_from_lines_and_events_are_those_from_objects() -> None:
             ends = np.cumsum([len(records) for records in told]).astype(np.int64)
             made[1].extend(ours.add_events(lines_of(lines), ends, np.concatenate(told)))
             lines, told = [], []
+            if random.random() < 0.3:
+                begun.add(ours.pending_ops % 30 > 0)
+                ours, theirs = revived(ours), revived(theirs)
+    assert begun == {False, True}
     assert len(made[0]) > 10
     assert [b.header.hex() for b in made[0]] == [b.header.hex() for b in made[1]]
     assert made[0] == made[1]
@@ -134,6 +154,15 @@ def test_batches_from_lines_and_events_are_those_from_objects() -> None:
     }
     standing = sum(len(account.open) for account in engine._state.accounts.values())
     assert len(ours._stream) == standing > 0
-    last = made[1][-1].built_at
-    engine.apply(c.Clock(last + 5))
-    assert ours.redate(len(made[1]), last) == theirs.redate(len(made[0]), last)
+    for batch in made[0]:
+        for account in (0, 2, 5):
+            assert ours.account_proof(batch.id, account) == theirs.account_proof(batch.id, account)
+            assert ours.slot_proof(batch.id, account, 3) == theirs.slot_proof(batch.id, account, 3)
+        assert ours.word_proof(batch.id, 31) == theirs.word_proof(batch.id, 31)
+    last = made[1][-1]
+    assert ours.redate(last.id, last.built_at) == theirs.redate(last.id, last.built_at) == [last]
+    with pytest.raises(RedateError) as our_reasons:
+        ours.redate(1, last.built_at)
+    with pytest.raises(RedateError) as their_reasons:
+        theirs.redate(1, last.built_at)
+    assert str(our_reasons.value) == str(their_reasons.value)
