@@ -242,7 +242,7 @@ class Batcher:
             return []
         self.ledger.finish(self._built_at)
         raw = self.ledger.take_words()
-        used: Messages = self._stream.take_used() or tuple(self._used)
+        used: Messages = self._stream.take_used() or tuple(dict.fromkeys(self._used))
         file = order_file(self._head.id + 1, self._told(used))
         chunks = len(raw) // CHUNK_BYTES
         header = Header(

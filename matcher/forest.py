@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from matcher.errors import ProtocolError
 from matcher.kernel import tree
-from matcher.kernel.keccak import LANES, NODE_BYTES, NODE_WORDS, hash_records
+from matcher.kernel.keccak import LANES, NODE_BYTES, NODE_WORDS, SPACE_CELLS, hash_records
 from matcher.kernel.layout import NOTHING
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import CELL, CHILDREN, EMPTY, POOLS, QUAD, WORK
@@ -191,7 +191,7 @@ class Forest:
             children[first + i] = (cell, self._ids[words[NODE_BYTES : 2 * NODE_BYTES]])
             starts.array["value"][i] = cell
             cell += 1 + size
-        numbers = cells(len(leaves))
+        numbers, space = cells(len(leaves)), cells(SPACE_CELLS)
         numbers.array["value"][: len(leaves)] = np.arange(first, first + len(leaves))
         hash_records(
             self._nodes.address,
@@ -199,6 +199,7 @@ class Forest:
             starts.address,
             numbers.address,
             len(leaves),
+            space.address,
         )
         self._state["recorded"] = cell
         self._state["end"] += len(leaves)
@@ -219,7 +220,9 @@ class Forest:
         starts = [8 * start for start in accumulate(map(len, parts), initial=0)]
         pool = cells(starts[-1] // 8, [number for part in parts for number in part])
         changed, bounds, places, nodes = (pool.address + start for start in starts[:4])
-        tree.update(self.address, work.address, changed, bounds, len(roots), places, nodes, depth)
+        tree.updater()(
+            self.address, work.address, changed, bounds, len(roots), places, nodes, depth
+        )
         return [self.name(int(number)) for number in pool.array["value"][: len(roots)]]
 
     # --- reading ---------------------------------------------------------------------------------

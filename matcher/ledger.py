@@ -18,6 +18,7 @@ from matcher.errors import ProtocolError
 from matcher.facts import Facts
 from matcher.forest import Forest, Work
 from matcher.kernel import settlement_layout as r
+from matcher.kernel.keccak import SPACE_CELLS
 from matcher.kernel.layout import PAIR
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement import Errand, runner
@@ -354,6 +355,7 @@ class _Workspace:
             "sorted": Pool(PAIR, r.LIST_ROOM, pair),
             "starts": Pool(r.CELL, r.LIST_ROOM),
             "numbers": Pool(r.CELL, r.LIST_ROOM),
+            "space": Pool(r.CELL, SPACE_CELLS),
             "leaves": Pool(r.CELL, r.LIST_ROOM),
             "words_sorted": Pool(PAIR, r.LIST_ROOM, pair),
             "word_leaves": Pool(r.CELL, r.LIST_ROOM),

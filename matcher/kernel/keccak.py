@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from matcher.kernel import keccak_plain
 from matcher.kernel.compiled import compiled
-from matcher.kernel.memory import raised, shifted
+from matcher.kernel.memory import called, raised, shifted
 from matcher.kernel.settlement_layout import (
     cell_value,
     set_cell_value,
@@ -41,6 +41,7 @@ NODE_WORDS: Final = 4  # of 64 bits
 RATE: Final = 136  # bytes of a message that one permutation takes in
 _RATE_WORDS: Final = RATE // 8
 _STATE_WORDS: Final = 25
+SPACE_CELLS: Final = (_STATE_WORDS + _RATE_WORDS) * LANES  # eight states, eight blocks
 _ROUNDS: Final = 24
 _FIRST_PAD: Final = 0x01  # the byte after the message
 _LAST_PAD: Final = 0x80  # with the block's last byte
@@ -319,15 +320,15 @@ def hash_listed(nodes: int, children: int, numbers: int, count: int) -> None:
     """
     for i in range(count, count + -count % LANES):
         set_cell_value(numbers + 8 * i, 0)  # lanes without a node hash node 0, which stays zero
-    for i in range(0, count, LANES):
-        _pairs_listed(nodes, children, numbers + 8 * i)
+    for group in range((count + LANES - 1) // LANES):
+        _pairs_listed(nodes, children, numbers + 8 * LANES * group)
 
 
-@compiled("void(int64, int64, int64[::1], int64)")
-def _fill_words(start: int, number: int, blocks: NDArray[np.int64], at: int) -> None:
+@called
+def _fill_words(start: int, number: int, block: int) -> None:
     """Block `number` of a record behind a zero byte, padded if it is the last; not beyond it.
 
-    Written: 17 words of `blocks` from `at` on. The zero byte moves every word up by one byte.
+    Written: 17 cells at the address `block`. The zero byte moves every word up by one byte.
     """
     size = cell_value(start)
     last = size // _RATE_WORDS
@@ -338,18 +339,52 @@ def _fill_words(start: int, number: int, blocks: NDArray[np.int64], at: int) -> 
     for i in range(_RATE_WORDS):
         if first + i < size:
             word = cell_value(start + 8 + 8 * (first + i))
-            blocks[at + i] = raised(word, 8) | before
+            set_cell_value(block + 8 * i, raised(word, 8) | before)
             before = shifted(word, 56)
         elif first + i == size:
-            blocks[at + i] = before | _FIRST_PAD << 8
+            set_cell_value(block + 8 * i, before | (_FIRST_PAD << 8))
         else:
-            blocks[at + i] = 0
+            set_cell_value(block + 8 * i, 0)
     if number == last:
-        blocks[at + _RATE_WORDS - 1] |= -1 << 63  # the last byte of the padding
+        end = block + 8 * (_RATE_WORDS - 1)
+        set_cell_value(end, cell_value(end) | (-1 << 63))  # the last byte of the padding
 
 
-@compiled("void(int64, int64, int64, int64, int64)", keccak_plain.hash_records)
-def hash_records(nodes: int, records: int, starts: int, numbers: int, count: int) -> None:
+@called
+def _put_digest(state: int, lane: int, node: int) -> None:
+    """Take a lane's digest out of eight states."""
+    set_quad_first(node, cell_value(state + 8 * lane))
+    set_quad_second(node, cell_value(state + 8 * (LANES + lane)))
+    set_quad_third(node, cell_value(state + 8 * (2 * LANES + lane)))
+    set_quad_last(node, cell_value(state + 8 * (3 * LANES + lane)))
+
+
+@called
+def _hash_eight(
+    nodes: int, records: int, starts: int, numbers: int, count: int, space: int
+) -> None:
+    """Like `hash_records`, of at most eight."""
+    blocks = space + 8 * _STATE_WORDS * LANES
+    for i in range(_STATE_WORDS * LANES):
+        set_cell_value(space + 8 * i, 0)
+    left_over, number = count, 0
+    while left_over > 0:
+        for i in range(count):
+            start = records + 8 * cell_value(starts + 8 * i)
+            _fill_words(start, number, blocks + RATE * i)
+        _absorb(space, blocks)
+        for i in range(count):
+            size = cell_value(records + 8 * cell_value(starts + 8 * i))
+            if size // _RATE_WORDS == number:
+                left_over -= 1
+                _put_digest(space, i, nodes + NODE_BYTES * cell_value(numbers + 8 * i))
+        number += 1
+
+
+@compiled("void(int64, int64, int64, int64, int64, int64)", keccak_plain.hash_records)
+def hash_records(
+    nodes: int, records: int, starts: int, numbers: int, count: int, space: int
+) -> None:
     """Hash records to nodes: keccak256 over a zero byte and the record's words.
 
     Parameters
@@ -362,29 +397,13 @@ def hash_records(nodes: int, records: int, starts: int, numbers: int, count: int
     numbers : int
         Address of int64: the node of each.
     count : int
+    space : int
+        Address of `SPACE_CELLS` cells. Written.
     """
-    states = np.empty(_STATE_WORDS * LANES, np.int64)
-    blocks = np.zeros(LANES * _RATE_WORDS, np.int64)
-    for group in range(0, count, LANES):
-        end = min(group + LANES, count)
-        for i in range(states.size):
-            states[i] = 0
-        left_over, number = end - group, 0
-        while left_over:
-            for i in range(group, end):
-                start = records + 8 * cell_value(starts + 8 * i)
-                _fill_words(start, number, blocks, (i - group) * _RATE_WORDS)
-            _absorb(states.ctypes.data, blocks.ctypes.data)
-            for i in range(group, end):
-                start = records + 8 * cell_value(starts + 8 * i)
-                if cell_value(start) // _RATE_WORDS == number:
-                    left_over -= 1
-                    node = nodes + NODE_BYTES * cell_value(numbers + 8 * i)
-                    set_quad_first(node, states[i - group])
-                    set_quad_second(node, states[LANES + i - group])
-                    set_quad_third(node, states[2 * LANES + i - group])
-                    set_quad_last(node, states[3 * LANES + i - group])
-            number += 1
+    for group in range((count + LANES - 1) // LANES):
+        first = LANES * group
+        some = min(LANES, count - first)
+        _hash_eight(nodes, records, starts + 8 * first, numbers + 8 * first, some, space)
 
 
 @compiled("void(uint8[::1], int64, int64, uint8[::1], int64)")

@@ -55,7 +55,9 @@ def hash_listed(nodes: int, children: int, numbers: int, count: int) -> None:
         _put(nodes, number, _node(_at(nodes, left) + _at(nodes, right)))
 
 
-def hash_records(nodes: int, records: int, starts: int, numbers: int, count: int) -> None:
+def hash_records(
+    nodes: int, records: int, starts: int, numbers: int, count: int, _space: int
+) -> None:
     """See `keccak.hash_records`."""
     for i in range(count):
         start = records + 8 * cell_value(starts + 8 * i)

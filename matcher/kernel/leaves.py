@@ -98,8 +98,10 @@ def put_position(entry: int, instrument: int, lots: int) -> None:
             drop_position(entry, place)
         return
     if held_at(entry, place, instrument) == 0:
-        for above in range(count, place, -1):
+        above = count
+        while above > place:
             set_cell_value(position_at(entry, above), cell_value(position_at(entry, above - 1)))
+            above -= 1
         set_entry_count(entry, count + 1)
     set_cell_value(position_at(entry, place), raised(instrument, 40) | (lots & U40))
 

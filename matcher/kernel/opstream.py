@@ -8,7 +8,6 @@ message is copied when the batch uses it first, and once.
 from collections.abc import Callable
 from functools import cache
 
-from matcher.kernel.compiled import compiled
 from matcher.kernel.layout import CommandKind, EventKind
 from matcher.kernel.memory import called, inlined, raised, shifted, turned
 from matcher.kernel.opstream_layout import (
@@ -82,6 +81,7 @@ from matcher.kernel.opstream_layout import (
     stream_used_count,
 )
 from matcher.kernel.opwords import CREDIT, FILL, RELEASE, SETTLE, TRANSFER, WITHDRAW
+from matcher.kernel.program import program
 from matcher.kernel.settlement_layout import (
     cell_value,
     seat_number,
@@ -310,9 +310,9 @@ def take(s: int, line: int, event: int) -> int:
         number = find(s, event_account(event), event_id(event))
         if number != 0:
             stand_up(s, number)
-    elif kind in (_WITHDRAWN, _TRANSFERRED):
+    elif _WITHDRAWN <= kind <= _TRANSFERRED:
         wait(s, event, kept(s, line), 0)
-    elif kind in (_CREDITED, _RELEASED, _SETTLED):
+    elif _CREDITED <= kind <= _SETTLED:
         wait(s, event, 0, 0)
     return _DONE
 
@@ -423,8 +423,8 @@ def run(s: int, errand: int, first: int, count: int) -> int:
 
 @cache
 def runner() -> Callable[[int, int, int, int], int]:
-    """`run`, compiled when it is first asked for, or read from numba's cache."""
-    return compiled("int64(int64, int64, int64, int64)")(run)
+    """`run`, compiled when it is first asked for, or read from what is kept."""
+    return program(run, 4)
 
 
 def write_words(events: int, count: int, words: int) -> int:
@@ -446,4 +446,4 @@ def write_words(events: int, count: int, words: int) -> int:
 @cache
 def word_writer() -> Callable[[int, int, int], int]:
     """`write_words`, compiled."""
-    return compiled("int64(int64, int64, int64)")(write_words)
+    return program(write_words, 3)

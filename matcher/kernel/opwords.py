@@ -74,6 +74,12 @@ def is_op(word: int) -> bool:
     return kind == NOP and first_of(word) == 0 and second_of(word) == 0
 
 
+@inlined
+def names_one(kind: int) -> bool:
+    """Whether ops of a kind name one account: CREDIT, WITHDRAW, SETTLE and RELEASE."""
+    return CREDIT <= kind <= SETTLE or kind == RELEASE
+
+
 # --- FILL: flags:8 taker:24 maker:24 instrument:24 tick:32 lots:32 takerOrder:48 makerOrder:48 ----
 
 

@@ -9,17 +9,15 @@ from collections.abc import Callable
 from enum import IntEnum
 from functools import cache
 
-from matcher.kernel import opwords
-from matcher.kernel.compiled import compiled
 from matcher.kernel.fields import pair_value, set_pair_key, set_pair_value
 from matcher.kernel.keccak import NODE_BYTES, hash_records
 from matcher.kernel.leaves import is_empty, read_leaf, write_leaf
 from matcher.kernel.memory import called, inlined, raised, shifted, turned
 from matcher.kernel.opwords import (
-    CREDIT,
     FILL,
     RELEASE,
-    SETTLE,
+    ROOT_HI,
+    ROOT_LO,
     TRANSFER,
     WITHDRAW,
     account_of,
@@ -29,10 +27,12 @@ from matcher.kernel.opwords import (
     fill_taker_order,
     is_op,
     kind_of,
+    names_one,
     transfer_order,
     transfer_target,
     withdraw_order,
 )
+from matcher.kernel.program import program
 from matcher.kernel.settlement_layout import (
     EMPTY,
     Refusal,
@@ -53,6 +53,7 @@ from matcher.kernel.settlement_layout import (
     context_root,
     context_slots_work,
     context_sorted,
+    context_space,
     context_starts,
     context_terms,
     context_word_leaves,
@@ -177,7 +178,7 @@ def takes(c: int, word: int) -> bool:
         if entry_released(source) | entry_released(target):
             return False
         return not names_again(c, source, transfer_order(word))
-    if kind in (CREDIT, WITHDRAW, SETTLE, RELEASE):
+    if names_one(kind):
         entry = find_entry(c, account_of(word))
         if entry_released(entry) != 0:
             return False
@@ -301,8 +302,8 @@ def write_leaves(c: int, count: int) -> None:
             set_cell_value(context_starts(c) + 8 * written, start)
             set_cell_value(context_numbers(c) + 8 * written, leaf)
             written += 1
-    numbers = context_numbers(c)
-    hash_records(pools_nodes(p), pools_records(p), context_starts(c), numbers, written)
+    starts, numbers, space = context_starts(c), context_numbers(c), context_space(c)
+    hash_records(pools_nodes(p), pools_records(p), starts, numbers, written, space)
 
 
 @called
@@ -397,9 +398,9 @@ def finish_chunk(c: int) -> int:
         put_word(c, place, 0, 0, 0, 0)
     root = pools_nodes(context_pools(c)) + NODE_BYTES * context_root(c)
     high, low = turned(quad_first(root)), turned(quad_second(root))
-    put_half(c, CHUNK_OPS, opwords.ROOT_HI, high, low)
+    put_half(c, CHUNK_OPS, ROOT_HI, high, low)
     high, low = turned(quad_third(root)), turned(quad_last(root))
-    put_half(c, CHUNK_OPS + 1, opwords.ROOT_LO, high, low)
+    put_half(c, CHUNK_OPS + 1, ROOT_LO, high, low)
     set_context_out_count(c, context_out_count(c) + CHUNK_WORDS)
     return _NONE
 
@@ -456,5 +457,5 @@ def run(c: int, errand: int, words: int, count: int) -> int:
 
 @cache
 def runner() -> Callable[[int, int, int, int], int]:
-    """`run`, compiled when it is first asked for, or read from numba's cache."""
-    return compiled("int64(int64, int64, int64, int64)")(run)
+    """`run`, compiled when it is first asked for, or read from what is kept."""
+    return program(run, 4)

@@ -140,6 +140,7 @@ _CONTEXT_WORDS: Final = (
     "sorted",  # entries that were named, ascending by account: account and address
     "starts",  # cells of the records to hash
     "numbers",  # and nodes that they are hashed to
+    "space",  # for hashing
     "leaves",  # nodes of the leaves that change, by account
     "words_sorted",  # dirties of an account, ascending by number: number and address
     "word_leaves",  # and their nodes
@@ -297,6 +298,7 @@ context_dirties = getter(SETTLEMENT, "dirties")
 context_slot_words = getter(SETTLEMENT, "slot_words")
 context_sorted = getter(SETTLEMENT, "sorted")
 context_starts = getter(SETTLEMENT, "starts")
+context_space = getter(SETTLEMENT, "space")
 context_leaves = getter(SETTLEMENT, "leaves")
 context_words_sorted = getter(SETTLEMENT, "words_sorted")
 context_word_leaves = getter(SETTLEMENT, "word_leaves")

@@ -463,7 +463,9 @@ def apply_settle(c: int, word: int) -> int:
         return wrong
     touch(entry)
     set_entry_cash(entry, entry_cash(entry) + paid)
-    for place in range(entry_count(entry) - 1, -1, -1):
+    place = entry_count(entry)
+    while place > 0:
+        place -= 1
         index = instrument_of(cell_value(position_at(entry, place)))
         if instrument_expiry(find_instrument(t, index)) == expiry:
             drop_position(entry, place)

@@ -8,16 +8,13 @@ from matcher.kernel.keccak import NODE_BYTES
 from matcher.kernel.leaves import position_at, read_leaf
 from matcher.kernel.memory import called, inlined, prefetch, shifted, turned
 from matcher.kernel.opwords import (
-    CREDIT,
     FILL,
-    RELEASE,
-    SETTLE,
     TRANSFER,
-    WITHDRAW,
     account_of,
     fill_maker,
     fill_taker,
     kind_of,
+    names_one,
     transfer_target,
 )
 from matcher.kernel.settlement_layout import (
@@ -140,11 +137,11 @@ def _announce_all(c: int, word: int) -> None:
         _announce(c, fill_taker(word))
         _announce(c, fill_maker(word))
         _announce(c, FEE_ACCOUNT)
-    elif kind in (CREDIT, WITHDRAW, SETTLE, RELEASE):
-        _announce(c, account_of(word))
     elif kind == TRANSFER:
         _announce(c, account_of(word))
         _announce(c, transfer_target(word))
+    elif names_one(kind):
+        _announce(c, account_of(word))
 
 
 @called
@@ -161,7 +158,9 @@ def load(c: int, words: int, count: int) -> None:
     p, known = context_pools(c), context_entries_count(c)
     for i in range(count):
         _announce_all(c, words + 32 * i)
-    for level in range(ACCOUNT_TREE_DEPTH - 1, -1, -1):
+    level = ACCOUNT_TREE_DEPTH
+    while level > 0:
+        level -= 1
         for i in range(known, context_entries_count(c)):
             entry = entry_at(c, i)
             below = child(p, entry_leaf(entry), entry_account(entry) >> level & 1)
@@ -224,8 +223,9 @@ def slot_word(c: int, entry: int, number: int) -> int:
         return dirty
     p, count = context_pools(c), context_dirties_count(c)
     dirty = dirty_at(c, count)
-    node = entry_slots(entry)
-    for level in range(SLOT_TREE_DEPTH - 1, -1, -1):
+    node, level = entry_slots(entry), SLOT_TREE_DEPTH
+    while level > 0:
+        level -= 1
         node = child(p, node, number >> level & 1)
     quad = pools_nodes(p) + NODE_BYTES * node
     set_cell_value(slot_cell(c, dirty, 0), quad_first(quad))

@@ -29,6 +29,7 @@ from matcher.kernel.compiled import compiled
 from matcher.kernel.keccak import NODE_BYTES, NODE_WORDS, hash_level, hash_listed
 from matcher.kernel.layout import NOTHING
 from matcher.kernel.memory import called, highest_bit, inlined, prefetch
+from matcher.kernel.program import program
 from matcher.kernel.settlement_layout import (
     EMPTY,
     cell_value,
@@ -162,9 +163,10 @@ def change(
     here = EMPTY
     for i in range(count):
         index = cell_value(indices + stride * i)
-        for level in range(known, 0, -1):
-            below = child(p, cell_value(way + 8 * level), index >> (level - 1) & 1)
-            set_cell_value(way + 8 * level - 8, below)
+        while known > 0:
+            below = child(p, cell_value(way + 8 * known), index >> (known - 1) & 1)
+            known -= 1
+            set_cell_value(way + 8 * known, below)
         top = depth
         if i + 1 < count:
             top = highest_bit(index ^ cell_value(indices + stride * i + stride))
@@ -214,11 +216,10 @@ def hash_listed_levels(p: int, w: int, depth: int) -> None:
             set_cell_value(work_counts(w) + 8 * level, 0)
 
 
-@compiled("void(int64, int64, int64, int64, int64, int64, int64, int64)")
 def update(
     p: int, w: int, roots: int, bounds: int, trees: int, indices: int, leaves: int, depth: int
-) -> None:
-    """Change leaves of trees, all of one depth.
+) -> int:
+    """Change leaves of trees, all of one depth; how many trees.
 
     Parameters
     ----------
@@ -242,6 +243,13 @@ def update(
         after = change(p, w, root, indices + 8 * first, 8, leaves + 8 * first, count, depth)
         set_cell_value(roots + 8 * tree, after)
     hash_listed_levels(p, w, depth)
+    return trees
+
+
+@cache
+def updater() -> Callable[[int, int, int, int, int, int, int, int], int]:
+    """`update`, compiled when it is first asked for, or read from what is kept."""
+    return program(update, 8)
 
 
 @compiled("void(int32[::1], int64[::1], int64, int64, int32[::1])")
