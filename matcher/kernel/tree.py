@@ -22,6 +22,9 @@ Arrays, the same in all functions:
 =============  =======  ========  =================================================================
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
