@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 from matcher.batch import words_depth
 from matcher.forest import Forest, WholeTree
+from matcher.kernel.tree import updater
 from matcher.merkle import ZERO, keccak, leaf_hash, node, root_from
 from matcher.reference import tree
 
 DEPTH = 6
 hashes = st.binary(min_size=32, max_size=32)
 leaves = st.dictionaries(st.integers(0, (1 << DEPTH) - 1), st.just(ZERO) | hashes, max_size=20)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled() -> None:
+    """What is compiled when it is first asked for would break the deadline of an example."""
+    updater()
 
 
 def changed_to(forest: Forest, root: bytes, leaves: dict[int, bytes], depth: int = DEPTH) -> bytes:
