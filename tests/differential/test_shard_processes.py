@@ -6,13 +6,14 @@ import signal
 import pytest
 
 from matcher import commands as c
-from matcher.errors import ChainError
+from matcher.errors import ChainError, Reject
 from matcher.events import Event, Rejected
 from matcher.reference.exchange import Exchange
 from matcher.segments import OwnerGone
 from matcher.shards.processes import ShardProcesses
+from matcher.types import Order, SignedOrder
 from tests.support.streams import random_stream
-from tests.support.street import WINDOWS
+from tests.support.street import START, WINDOWS, Street, address
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 SEEDS = range(20) if FUZZ else (5,)
@@ -65,6 +66,36 @@ def test_shards_that_run_at_once_equal_the_reference_in_the_order_told(
     assert text == tape.compare().state_text()
     assert most > 8, "nothing was sent ahead"
     assert min(moves[kind] for kind in ("atoms", "places", "slots", "judged again")) > 0
+
+
+def test_shards_that_draw_on_each_other_while_both_have_work_equal_the_reference() -> None:
+    """One account's orders in two shards, more than its money bears: each draws on the other while
+    the other spends. What was free when it was asked must not be spent before it is lent.
+    """
+    street, tape = Street(accounts=1), Tape()
+    setup = street.setup()
+    symbols = [f"{name}-23MAR26-100-C" for name in ("BTC", "ETH")]
+    with ShardProcesses(2, WINDOWS, told=tape.hear) as shards:
+        for command in setup:
+            shards.submit(command)
+        money = shards.worst_with_orders(2)
+        for number in range(600):
+            shards.submit(a_bid(symbols[number % 2], number, money // 400))
+        shards.drain()
+        shards.check()
+        text, moves = shards.state_text(), shards.moves
+    model = tape.compare()
+    assert text == model.state_text()
+    assert moves["atoms"] > 10
+    refused = [e.code for _, events in tape.rows for e in events if isinstance(e, Rejected)]
+    assert set(refused) == {Reject.INSUFFICIENT_MARGIN}
+
+
+def a_bid(symbol: str, number: int, atoms: int) -> c.PlaceOrder:
+    """An order of account 2 that may lose so many atoms, nearly."""
+    order = Order(2, symbol, True, 100, atoms // 112, number, START + 10**6, 0)
+    digest = number.to_bytes(32, "big")
+    return c.PlaceOrder(SignedOrder(order, bytes(65), digest, address("owner 2")))
 
 
 def test_shard_that_dies_is_named_and_the_others_end() -> None:
