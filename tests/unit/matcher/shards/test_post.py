@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from matcher.rings import Ring
 from matcher.shards import post
-from matcher.shards.tape import Lend, SlotMoved
+from matcher.shards.tape import Lend
 
 messages = st.one_of(
     st.builds(post.Said, st.integers(-(2**62), 2**62), st.text(max_size=600)),
@@ -42,7 +42,3 @@ def test_message_of_exactly_one_cell_and_one_byte_more_are_told_apart(tmp_path: 
         for text in texts:
             sender.send(post.Said(text=text))
         assert [receiver.wait().text for _ in texts] == texts
-
-
-def test_slot_that_was_never_used_is_the_same_as_one_that_was_given_away() -> None:
-    assert SlotMoved(2, 5) == SlotMoved(2, 5, 0, 0, -1, b"")
