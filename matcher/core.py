@@ -53,7 +53,8 @@ LINE_RECORD: Final = np.dtype([("words", "<i8", (8,))])  # of a ring of commands
 EVENT_RECORD: Final = np.dtype(EVENT.descr)  # of a ring of events
 MATCHING: Final = "matching"  # the part of a snapshot
 CREDIT: Final = 1 << 16  # lines for which room is made at a time
-REPLAYED: Final = 1 << 16  # lines that are replayed at a time
+RESERVED: Final = 1 << 20  # commands for which a replay makes room beforehand, at most
+REPLAYED: Final = 1 << 12  # lines that are replayed at a time, at least
 _MARKS: Final = 1 << 14
 _RELEASES: Final = 1 << 14
 _LAST_READS: Final = 10.0  # seconds that readers have when the core stops
@@ -350,13 +351,18 @@ def recovered(
     else:
         dumped = cast(dict[str, Records], found.parts[MATCHING])
         after, matching = found.sequence, Matching.load(dumped, limits)
+    # At once, and not by doubling again and again; what is not used takes no memory.
+    matching.pools.reserve(min(journal.last - after, RESERVED))
     waiting: list[Records] = []
+    count = 0
     for group in journal.groups(after):
         if group.kind != LINES:
             raise JournalError(f"command {group.first} of the journal does not stand in lines")
         waiting.append(group.lines(after))
-        if sum(map(len, waiting)) >= REPLAYED:
+        count += len(waiting[-1])
+        if count >= REPLAYED:
             _apply(matching, waiting)
+            count = 0
     _apply(matching, waiting)
     log.info("recovered", snapshot=after, replayed=journal.last - after)
     return matching
