@@ -324,10 +324,10 @@ class Core:
     def _pieces(self, marks: Records) -> list[memoryview]:
         """The log where it is in one piece each."""
         starts, ends = marks["start"], marks["end"]
-        breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
+        mask = len(self._log) // LINE - 1
+        breaks = np.flatnonzero((starts[1:] != ends[:-1]) | (starts[1:] & mask == 0)) + 1
         firsts = starts[np.concatenate(([0], breaks))].tolist()
         lasts = ends[np.concatenate((breaks - 1, [-1]))].tolist()
-        mask = len(self._log) // LINE - 1
         view = self._log.data
         return [
             view[LINE * (first & mask) : LINE * ((first & mask) + last - first)]

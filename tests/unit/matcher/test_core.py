@@ -1,5 +1,8 @@
 """The core beside the kernel told the same: rings, journal and threads are the real ones."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -228,6 +231,32 @@ def test_events_that_outnumber_their_ring_are_all_heard(tmp_path: Path) -> None:
     street.close()
 
 
+def test_log_is_not_written_over_while_the_journal_needs_it(
+    tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = flow(6, 20_000)
+    go = threading.Event()
+    with journal_at(tmp_path) as journal:
+        sync = journal.sync_written
+
+        def gated(wanted: int) -> None:
+            assert go.wait(20)
+            sync(wanted)
+
+        monkeypatch.setattr(journal, "sync_written", gated)
+        core = Core(told(world()), street.inputs, None, journal, log_lines=1 << 12)
+        sender = threading.Thread(target=send, args=(street.senders[0], commands))
+        with running(core):
+            sender.start()
+            while street.senders[0].room or 2_000 < core.sequence < len(commands):
+                if core.sequence > 2_000 and not street.senders[0].room:
+                    break  # the core waits for the journal, and the sender for the core
+            go.set()
+            sender.join()
+        held = np.concatenate([group.lines() for group in journal.groups()])
+    assert held.tobytes() == commands.tobytes()
+
+
 def test_failed_sync_ends_the_core_and_publishes_nothing_of_it(
     tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,3 +303,49 @@ def test_core_recovers_from_snapshot_and_tail_to_the_same_machine(
         matching.check()
         assert matching.orders() == straight.orders()
         assert matching.positions() == straight.positions()
+
+
+PLAIN = """
+import sys, threading
+from pathlib import Path
+from tests.support.flow import as_lines, flow, told, world
+from matcher.core import EVENT_RECORD, LINE_RECORD, Core
+from matcher.journal import Identity, Journal
+from matcher.rings import Ring
+
+directory = Path(sys.argv[1])
+commands = flow(1, 250)
+expected = told(world()).run(as_lines(commands)).astype(EVENT_RECORD)
+ring = Ring.create("commands", LINE_RECORD, capacity=1 << 10, place=directory)
+out = Ring.create("events", EVENT_RECORD, capacity=1 << 10, place=directory)
+journal = Journal(directory / "journal", Identity(1, b"", b""), first_bytes=1 << 16)
+core = Core(told(world()), [ring.consumer()], out.producer(), journal)
+reader = out.consumer()
+assert ring.producer().push(as_lines(commands)) == len(commands)
+thread = threading.Thread(target=core.run)
+thread.start()
+while reader.waiting < len(expected) and thread.is_alive():
+    reader.await_records(0.01)
+core.stop()
+thread.join()
+heard = reader.peek(len(expected))
+assert (heard == expected).all()
+core.matching.check()
+print(len(heard), journal.synced)
+"""
+
+
+def test_core_in_debug_mode_does_the_same_and_touches_nothing_else(tmp_path: Path) -> None:
+    """Every address of the loop, and every width, is checked where nothing is compiled."""
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN, str(tmp_path)],
+        cwd=Path(__file__).resolve().parents[3],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    events, synced = map(int, done.stdout.split()[-2:])
+    assert events > 250
+    assert synced == 250

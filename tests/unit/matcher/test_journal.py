@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import commands as c
+from matcher import segment_files
 from matcher.errors import JournalError
 from matcher.groups import BLOCK, LINE, skip_at
 from matcher.journal import Identity, Journal, encode
@@ -468,6 +469,38 @@ async def test_groups_of_a_crowd_are_few_and_lose_nothing(tmp_path: Path) -> Non
     assert last_segment(tmp_path).name > "00000004.log"
     assert count < len(COMMANDS) // 4
     assert read(tmp_path) == sent
+
+
+def test_no_segment_is_left_with_anything_unsynced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `sync` promises of commands holds of all segments that they stand in."""
+    dirty: set[int] = set()
+    write, sync, close = segment_files.write_all, os.fdatasync, os.close
+
+    def watched_write(handle: int, parts: list[bytes | memoryview], offset: int) -> None:
+        dirty.add(handle)
+        write(handle, parts, offset)
+
+    def watched_sync(handle: int) -> None:
+        sync(handle)
+        dirty.discard(handle)
+
+    def watched_close(handle: int) -> None:
+        assert handle not in dirty, "a segment is let go that was not synced"
+        close(handle)
+
+    monkeypatch.setattr("matcher.segment_files.write_all", watched_write)
+    monkeypatch.setattr("matcher.segment_files.os.fdatasync", watched_sync)
+    monkeypatch.setattr("matcher.segment_files.os.close", watched_close)
+    with Journal(tmp_path, OURS, 1 << 12) as journal:
+        for i in range(0, 390, 13):
+            journal.append(COMMANDS[i : i + 6])
+            journal._write_pending(journal.last)
+            journal.append(COMMANDS[i + 6 : i + 13])
+            journal.sync()
+            assert not dirty
+    assert last_segment(tmp_path).name > "00000004.log"
 
 
 # --- lines and pruning --------------------------------------------------------------------------
