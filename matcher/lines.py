@@ -358,6 +358,11 @@ def origin_of(lines: bytes) -> int:
     return int.from_bytes(lines[56:64], "little", signed=True)
 
 
+def signer_of(lines: bytes) -> int:
+    """Number of who signed a command, or whom a fact names."""
+    return int.from_bytes(lines[40:44], "little")
+
+
 class Decoder:
     """Lines to commands. What it needs to know it learns from the lines themselves.
 
@@ -395,7 +400,7 @@ class Decoder:
             For a fact that the chain cannot tell.
         """
         command = self.decode(lines)
-        self.names.learn(command, _Line(lines).signer)
+        self.names.learn(command, signer_of(lines))
         return command
 
 

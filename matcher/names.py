@@ -5,8 +5,10 @@ and 0 is anybody else. Numbers ascend as the facts come; the line of the fact ca
 that whoever reads the same lines knows the same names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from matcher import commands as c
 from matcher.errors import ChainError
@@ -47,6 +49,7 @@ class Names:
         self.owners: dict[int, bytes] = {FEE_ACCOUNT: ZERO_ADDRESS}
         self.signers: list[Signer | None] = [None]
         self._numbers: dict[Signer, int] = {}
+        self._of: dict[int, list[int]] = {}
         self._takes: dict[type[c.Command], Callable[[Any, int], None]] = {
             c.MarketListed: lambda fact, _: self.listings.list_market(fact),
             c.FeesSet: lambda fact, _: _done(self.listings.set_fees(fact)),
@@ -103,6 +106,30 @@ class Names:
         signer = self.signers[number] if number < len(self.signers) else None
         return ZERO_ADDRESS if signer is None else signer.address
 
+    def facts(self) -> Iterator[c.Command]:
+        """Facts that tell new names all of this, each under its number again."""
+        listings = self.listings
+        for market in listings.markets.values():
+            yield c.MarketListed(market.index, market.name, market.tick_value, market.strike_value)
+        for index, fees in listings.fees.items():
+            yield c.FeesSet(index, *msgspec.structs.astuple(fees))
+        for (index, expiry), cap in listings.caps.items():
+            yield c.ExpiryOpened(index, expiry, cap)
+        for line in listings.lines.values():
+            info = line.info
+            yield c.InstrumentListed(info.index, info.market, info.kind, info.expiry, info.strike)
+        for (index, expiry), fixed in listings.prices.items():
+            yield c.PriceFixed(index, expiry, fixed.price, fixed.fixed_at)
+        for account, owner in self.owners.items():
+            yield c.AccountOpened(account, owner)
+        for account, address in filter(None, self.signers):
+            if self.owners[account] != address:
+                yield c.KeySet(account, address, 0, 0)
+
+    def numbers_of(self, account: int) -> list[int]:
+        """Numbers of an account's owner and keys, as they came."""
+        return self._of.get(account, [])
+
     def _require_known(self, fact: Any, _: int = NOBODY) -> None:
         if fact.account not in self.owners:
             raise ChainError(f"{fact}: account {fact.account} was not opened")
@@ -125,6 +152,8 @@ class Names:
             raise ChainError(f"{signer}: number {number}, known as {self._numbers[signer]}")
         while len(self.signers) <= number:
             self.signers.append(None)
+        if self.signers[number] is None:
+            self._of.setdefault(signer.account, []).append(number)
         self.signers[number] = signer
 
 

@@ -4,10 +4,16 @@ from typing import Final
 
 from tests.support.street import Scene
 
+STRAY: Final = (
+    ("stray_fact", 0.4),
+    ("stray_batch", 3),
+    ("end_orders", 0.5),
+    ("change_fees", 1),
+)
 STEP: Final = (1 << 32) - 1  # largest tick and strike value
 
 SCENES: Final[dict[str, Scene]] = {
-    "plain": Scene(wide_cap=1 << 40),
+    "plain": Scene(wide_cap=1 << 40, weights=STRAY),
     # positions near 2^39 lots, orders near 2^32
     "many lots": Scene(
         tick_value=1,
@@ -19,6 +25,7 @@ SCENES: Final[dict[str, Scene]] = {
         money=(1 << 54) - 1,
         reach=(1 << 32) - 1,
         wide_cap=1 << 26,
+        weights=STRAY,
     ),
     # one lot is worth more than most accounts; notionals and caps near their limits
     "dear": Scene(
@@ -33,6 +40,7 @@ SCENES: Final[dict[str, Scene]] = {
         most=4,
         money=(1 << 54) - 1,
         wide_cap=(1 << 56) - 1,
+        weights=STRAY,
     ),
     # prices over the whole range of ticks, so that few lie in a book's band
     "far apart": Scene(
@@ -47,9 +55,12 @@ SCENES: Final[dict[str, Scene]] = {
         most=9,
         money=1 << 42,
         wide_cap=1 << 50,
+        weights=STRAY,
     ),
     # many strikes: more instruments than an account may hold, more points than a quad has
-    "many strikes": Scene(strikes=tuple(range(60, 140, 2)), money=10**9, wide_cap=1 << 40),
+    "many strikes": Scene(
+        strikes=tuple(range(60, 140, 2)), money=10**9, wide_cap=1 << 40, weights=STRAY
+    ),
     # whole pages of slots, deep books
     "many slots": Scene(
         slots=4096,
@@ -71,6 +82,8 @@ SCENES: Final[dict[str, Scene]] = {
         ),
     ),
     # few slots, generations up to the last
-    "generations": Scene(slots=3, generations=(1, 1, 1 << 20, 1 << 28), wide_cap=1 << 40),
+    "generations": Scene(
+        slots=3, generations=(1, 1, 1 << 20, 1 << 28), wide_cap=1 << 40, weights=STRAY
+    ),
 }
 ACCOUNTS: Final = {"many slots": 5, "generations": 30, "many strikes": 6}  # else 8

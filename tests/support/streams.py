@@ -27,7 +27,6 @@ from matcher.types import (
     POSITION_VALUE_MAX,
     SLOTS,
     U32,
-    U56,
     U64,
     OrderFlag,
     SignedOrder,
@@ -44,6 +43,16 @@ from tests.support.street import (
     Street,
     address,
     with_terms,
+)
+from tests.support.tellings import (
+    ask,
+    deposit,
+    end_orders,
+    pass_expiry,
+    register_key,
+    revoke_key,
+    stray_fact,
+    tell_again,
 )
 
 __all__ = ["WINDOWS", "random_stream", "streams"]
@@ -246,12 +255,12 @@ def bad_cancel(street: Street, rng: random.Random) -> Commands:
     return [
         rng.choice(
             (
-                c.CancelOrder(account, order_id + SLOTS, signer),
+                c.CancelOrder(account, (order_id + SLOTS) % ORDER_ID_END, signer),
                 c.CancelOrder(account, order_id, wrong),
                 c.CancelOrder(rng.choice((0, 1, 999)), order_id, signer),
                 c.CancelAll(rng.choice((0, 1, 999)), 0, signer),
                 c.CancelAll(account, 0, wrong),
-                c.AmendDown(account, order_id + SLOTS, 1, signer),
+                c.AmendDown(account, (order_id + SLOTS) % ORDER_ID_END, 1, signer),
                 c.AmendDown(account, order_id, 1, wrong),
                 c.AmendDown(account, order_id, 1 << 30, signer),
                 c.AmendDown(account, order_id, 0, signer),
@@ -309,48 +318,6 @@ def stray_batch(street: Street, rng: random.Random) -> Commands:
     return [rng.choice((c.CloseBatch(), c.OpenBatch(), c.OpenBatch()))]
 
 
-def deposit(street: Street, rng: random.Random) -> Commands:
-    """Mostly to who has least."""
-    poorest = min(street.signers, key=lambda a: (street.floor.worst_with_orders(a), a))
-    account = rng.choice([0, *sorted(street.signers), *[poorest] * 20])
-    total = street.floor.context.deposited.get(account, 0) + rng.choice(
-        (1, street.scene.money // 200, street.scene.money)
-    )
-    return [c.Deposited(account, min(total, U56), street.chain_time)]
-
-
-def ask(street: Street, rng: random.Random) -> Commands:
-    account = rng.choice([0, *sorted(street.signers)])
-    asks = street.floor.context.asks.get(account, 0) + rng.choice((1, 1, 2))
-    return [c.Asked(account, asks, street.chain_time)]
-
-
-def register_key(street: Street, rng: random.Random) -> Commands:
-    account = rng.choice(sorted(street.signers))
-    name = f"key {account}.{rng.randrange(2 + len(street.signers[account]))}"
-    if address(name) in street.floor.keys.get(account, {}):
-        return revoke_key(street, rng)
-    street.signers[account].append(name)
-    until = street.chain_time + rng.choice((WINDOWS.notice, 10**5, 10**7, 10**8))
-    return [c.KeySet(account, address(name), street.chain_time, until)]
-
-
-def revoke_key(street: Street, rng: random.Random) -> Commands:
-    account = rng.choice(sorted(street.floor.keys))
-    key = rng.choice(sorted(street.floor.keys[account]))
-    valid_from, until = street.floor.keys[account][key]
-    fallen = min(until, street.chain_time + WINDOWS.notice)
-    return [c.KeySet(account, key, valid_from, fallen)]
-
-
-def end_orders(street: Street, rng: random.Random) -> Commands:
-    """An owner's hard cancel; orders of one account go on by keys."""
-    account = max(street.signers)
-    until = street.chain_time + WINDOWS.notice + rng.choice((0, 1000))
-    known = street.floor.orders_until.get(account, 0)
-    return [c.OrdersUntilSet(account, min(until, known) if known else until)]
-
-
 def change_fees(street: Street, rng: random.Random) -> Commands:
     """New rates, once the last change is final; before that the chain would refuse them.
 
@@ -384,40 +351,6 @@ def open_account(street: Street, rng: random.Random) -> Commands:
     )
 
 
-def tell_again(street: Street, rng: random.Random) -> Commands:
-    """A fact that was told before."""
-    return [rng.choice(street.facts)] if street.facts else []
-
-
-def pass_expiry(street: Street, rng: random.Random) -> Commands:
-    """To the next expiry: trading in it closes, it expires, its price is fixed, a new one opens."""
-    context = street.floor.context
-    due = sorted(key for key in context.caps if key not in street.floor.prices)
-    if not due:
-        return []
-    first = min(expiry for _, expiry in due)
-    keys = [key for key in due if key[1] == first]
-    at = first * 3600
-    told: Commands = [c.Clock(at - WINDOWS.lag - 1), c.Clock(at - WINDOWS.lag)]
-    told += [c.CloseBatch(), c.Clock(at + 5)]
-    if rng.random() < 0.5:
-        told.append(c.OpenBatch())
-    fixed_at = max(at + 6, street.chain_time)
-    for market, expiry in keys:
-        cap = context.caps[market, expiry]
-        price = rng.choice(
-            (0, cap, rng.randint(0, cap), street.scene.spot * street.scene.strike_value)
-        )
-        told.append(c.PriceFixed(market, expiry, price, fixed_at))
-    told += [c.CloseBatch(), c.ChainBlock(first, keccak(b"block"), fixed_at + 1), c.OpenBatch()]
-    index = max(context.instruments) + 1
-    for market, _ in keys:
-        new = street.expiry(market, max(e for _, e in context.caps) + 24, index)
-        index += len(new) - 1
-        told += new
-    return told
-
-
 Action = Callable[[Street, random.Random], Commands]
 ACTIONS: dict[Action, float] = {
     place: 36,
@@ -445,6 +378,7 @@ ACTIONS: dict[Action, float] = {
     open_account: 0.3,
     tell_again: 0.6,
     pass_expiry: 0.2,
+    stray_fact: 0,
 }
 FACTS = (
     c.MarketListed,
@@ -524,11 +458,15 @@ def random_stream(
 
 @st.composite
 def streams(
-    draw: st.DrawFn, max_actions: int = 120, accounts: int = 4, markets: int = 2
+    draw: st.DrawFn,
+    max_actions: int = 120,
+    accounts: int = 4,
+    markets: int = 2,
+    scene: Scene = PLAIN,
 ) -> Commands:
     """Whole streams; shrinks by dropping actions and simplifying their dice."""
     often = [action for action, weight in ACTIONS.items() for _ in range(max(1, round(weight)))]
     step = st.tuples(st.sampled_from(often), st.integers(0, (1 << 32) - 1))
     least = draw(st.sampled_from((0, max_actions // 4, max_actions // 2)))
     actions = draw(st.lists(step, min_size=least, max_size=max_actions))
-    return [command for command, _ in walk(Street(accounts, markets), iter(actions))]
+    return [command for command, _ in walk(Street(accounts, markets, scene), iter(actions))]

@@ -1,7 +1,7 @@
 """An exchange under test beside the model: told the same, compared in every answer."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from matcher.events import CancelReason, Event, OrderCanceled, Rejected
 from matcher.reference.exchange import Exchange as Model
 from tests.support.scenes import ACCOUNTS, SCENES
 from tests.support.streams import Answer, walk_at_random
-from tests.support.street import Street
+from tests.support.street import WINDOWS, Street
 
 
 class Subject(Protocol):
@@ -21,6 +21,7 @@ class Subject(Protocol):
     def state_text(self) -> str: ...
     def state_hash(self) -> bytes: ...
     def check(self) -> None: ...
+    def account_view(self, account: int) -> Any: ...
 
 
 def told(answer: Answer) -> list[object] | str:
@@ -57,7 +58,10 @@ class Twins:
     def tell(self, command: c.Command, expected: Answer) -> None:
         """Tell the subject what the model was told, and compare."""
         found = answer_of(self.subject, command)
-        assert told(found) == told(expected), f"command {self.count}: {command}"
+        if told(found) != told(expected):
+            raise AssertionError(
+                f"command {self.count}: {command}\n  found {found}\n  expected {expected}"
+            )
         self.count += 1
         self.kinds[type(command).__name__] += 1
         if isinstance(found, ChainError):
@@ -75,10 +79,24 @@ class Twins:
         found, expected = self.subject.state_text(), self.model.state_text()
         if found != expected:
             raise AssertionError(f"after {self.count} commands: {differing(found, expected)}")
-        assert self.subject.state_hash() == self.model.state_hash()
 
     def check(self) -> None:
+        """Look at every invariant, and compare what accounts are worth at worst."""
         self.subject.check()
+        wrong = wrong_margins(self.subject, self.model)
+        if wrong:
+            raise AssertionError(f"after {self.count} commands: {wrong}")
+
+
+def wrong_margins(subject: Any, model: Model) -> str | None:
+    """The first account of which the two think otherwise; atoms, without and with open orders."""
+    for index in sorted(model.floor.owners):
+        view = subject.account_view(index)
+        found = (view.worst, view.worst_with_orders)
+        expected = (model.floor.worst(index), model.floor.worst_with_orders(index))
+        if found != expected:
+            return f"account {index} is worth {found}, expected {expected}"
+    return None
 
 
 def differing(found: str, expected: str) -> str:
@@ -110,4 +128,48 @@ def run_beside_model(
             twins.check()
     twins.compare()
     twins.check()
+    assert twins.subject.state_hash() == street.model.state_hash()
     return twins
+
+
+def first_difference(make: Callable[[], Subject], commands: Sequence[c.Command]) -> str | None:
+    """What a new subject answers otherwise than the model; None if nothing, or the model cannot."""
+    model, subject = Model(WINDOWS), make()
+    for number, command in enumerate(commands):
+        try:
+            expected = answer_of(model, command)
+        except Exception:  # a stream that the chain could not tell
+            return None
+        try:
+            found = told(answer_of(subject, command))
+        except Exception as error:
+            return f"command {number}: {error!r}"
+        if found != told(expected):
+            return f"command {number}: found {found}, expected {told(expected)}"
+    try:
+        subject.check()
+        wrong = wrong_margins(subject, model)
+        found_text = subject.state_text()
+    except Exception as error:
+        return f"at the end: {error!r}"
+    if wrong:
+        return wrong
+    expected_text = model.state_text()
+    return None if found_text == expected_text else differing(found_text, expected_text)
+
+
+def shrink(make: Callable[[], Subject], commands: Sequence[c.Command]) -> list[c.Command]:
+    """Fewest commands, found by leaving out ever smaller parts, at which the two still differ."""
+    kept = list(commands)
+    while len(kept) > 64 and first_difference(make, kept[: len(kept) // 2]) is not None:
+        kept = kept[: len(kept) // 2]
+    size = len(kept) // 2
+    while size:
+        at = len(kept) - size
+        while at > -size:
+            shorter = kept[: max(at, 0)] + kept[max(at, 0) + size :]
+            if len(shorter) < len(kept) and first_difference(make, shorter) is not None:
+                kept = shorter
+            at -= size
+        size //= 2
+    return kept
