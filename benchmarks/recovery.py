@@ -8,9 +8,9 @@ and with the digest and signature of each order. Beside it, SQLite reads command
 *Restart* is what a matcher does after a crash, from nothing in memory to the exchange as it was:
 the newest snapshot is found, read, checked and loaded, and the journal's tail of 100,000 commands
 applied. *Stop* is how long a running matcher waits for a snapshot: a fork, another process writes.
-Rounds are interleaved; figures are medians; of reading and replay the processor's time
-of the one thread that works, of a restart the clock's. Files are in the system's cache, as after a crash of
-the process. Orders are made before any clock; the seed is fixed.
+Rounds are interleaved; figures are medians; of reading and replay the processor's time of the one
+thread that works, of a restart the clock's. Files are in the system's cache, as after a crash of the
+process. Orders are made before any clock; the seed is fixed.
 """
 
 import argparse

@@ -293,9 +293,12 @@ class Core:
     # --- the journal's thread --------------------------------------------------------------------
 
     def _keep_writing(self) -> None:
+        idle = 0
         try:
-            while self._write_marked(1 << 10) or not self._stopping:
-                pass
+            while not self._stopping or idle == 0:
+                idle = 0 if self._write_marked(1 << 10) else idle + 1
+                if idle > _NAP_AFTER and not self._busy:
+                    time.sleep(_NAP)
         except Exception as error:  # whatever it is: nothing is safe any more
             log.exception("journal failed", sequence=self.sequence)
             self.failure = error

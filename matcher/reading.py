@@ -116,7 +116,12 @@ def _end_of(path: Path, identity: Identity) -> End:
             require_ours(path, group, identity)
         expected += group.commands
         offset, chain = group.end, group.crc
-    last, until = max(0, expected - 1), written_end(data)
+    if offset == 0:  # a segment has its name once its beginning is synced
+        raise JournalError(
+            f"{path}: does not begin as a journal of format {FORMAT} does:"
+            " damaged, or written by another version"
+        )
+    last, until = expected - 1, written_end(data)
     if until <= offset:
         return End(Place(number, offset, last), chain, None)
     require_torn(path, data, offset, number, last)

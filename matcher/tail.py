@@ -74,7 +74,10 @@ class Tail:
             raise JournalError(
                 f"{directory}: ends with command {self._known.last}, expected {after} or later"
             )
-        path, first = segments_from(directory, after)[0]
+        segments = segments_from(directory, after)
+        if not segments:
+            raise JournalError(f"{directory}: no segment of the journal is there")
+        path, first = segments[0]
         self._map(path)
         self._expected = first
         self._skip_to(after)

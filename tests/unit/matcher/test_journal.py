@@ -226,6 +226,14 @@ def test_what_stood_behind_a_cut_never_comes_back(tmp_path: Path) -> None:
     assert read(tmp_path) == COMMANDS[:4]
 
 
+def test_file_that_does_not_begin_as_a_journal_is_refused_untouched(tmp_path: Path) -> None:
+    before = bytes.fromhex("0000004a7f3c1d22") + bytes(12) + b"a record of format 1"
+    (tmp_path / "00000001.log").write_bytes(before)
+    with pytest.raises(JournalError, match=r"00000001.log: does not begin as a journal of format"):
+        Journal(tmp_path, OURS)
+    assert (tmp_path / "00000001.log").read_bytes() == before
+
+
 def test_missing_segment_is_named(tmp_path: Path) -> None:
     fill(tmp_path, [COMMANDS[i : i + 5] for i in range(0, 30, 5)], segment_bytes=1)
     sorted(tmp_path.glob("*.log"))[2].unlink()
