@@ -36,10 +36,16 @@ def _above(place: int) -> int:
 
 
 @inlined
+def word_of(bits: int, place: int) -> int:
+    """Address of the word of the first level in which a place has its bit."""
+    return bits + 8 * (place >> 6)
+
+
+@inlined
 def mark(bits: int, band_bits: int, place: int) -> None:
     """Say that a place is occupied."""
     first, second = _sizes(band_bits)
-    at = bits + 8 * (place >> 6)
+    at = word_of(bits, place)
     set_word_bits(at, word_bits(at) | bit(place & 63))
     at = bits + 8 * (first + (place >> 12))
     set_word_bits(at, word_bits(at) | bit((place >> 6) & 63))
@@ -51,7 +57,7 @@ def mark(bits: int, band_bits: int, place: int) -> None:
 def unmark(bits: int, band_bits: int, place: int) -> None:
     """Say that a place is empty."""
     first, second = _sizes(band_bits)
-    at = bits + 8 * (place >> 6)
+    at = word_of(bits, place)
     left = word_bits(at) & ~bit(place & 63)
     set_word_bits(at, left)
     if left != 0:

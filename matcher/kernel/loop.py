@@ -1,15 +1,9 @@
-"""The loop over lines, which asks for memory before it is needed.
-
-A book that does not fit the caches is read at random: its order, the neighbors in the queue, the
-level. Some commands ahead the loop asks for the entries that say where these lie, fewer ahead
-for the records, then for what they name. A hint may be wrong; it changes nothing.
-"""
+"""The loop over lines, which asks for memory before it is needed (`matcher.kernel.hints`)."""
 
 from collections.abc import Callable
 from functools import cache
 
-from matcher.kernel.accounts import account_at, holding_at
-from matcher.kernel.book import near_level, order_at, side_at, side_of
+from matcher.kernel.accounts import holding_at
 from matcher.kernel.commands import FIRST_FACT, apply
 from matcher.kernel.context import (
     context_accounts_limit,
@@ -20,8 +14,6 @@ from matcher.kernel.context import (
     context_events_limit,
     context_far_count,
     context_far_stop,
-    context_holding_bits,
-    context_holding_table,
     context_holdings_count,
     context_holdings_live,
     context_live,
@@ -36,14 +28,8 @@ from matcher.kernel.context import (
     set_context_far_count,
 )
 from matcher.kernel.fields import (
-    command_account,
     command_annex,
-    command_id,
-    command_instrument,
     command_kind,
-    command_sells,
-    command_tick,
-    entry_word,
     fact_account,
     fact_instrument,
     fact_market,
@@ -53,12 +39,7 @@ from matcher.kernel.fields import (
     far_lots,
     far_tail,
     holding_account,
-    holding_group,
     holding_instrument,
-    level_tail,
-    order_holding,
-    order_next,
-    order_previous,
     page_account,
     page_number,
     set_level_head,
@@ -66,124 +47,35 @@ from matcher.kernel.fields import (
     set_level_tail,
     set_word_bits,
 )
-from matcher.kernel.groups import group_at
-from matcher.kernel.layout import PAGE_SLOTS, VACANT, CommandKind
+from matcher.kernel.hints import (
+    STEP,
+    STEPS,
+    ask_for_entries,
+    ask_for_level,
+    ask_for_named,
+    ask_for_neighbors,
+    ask_for_records,
+    ask_for_rest,
+)
+from matcher.kernel.layout import VACANT, CommandKind
 from matcher.kernel.memory import called, inlined, prefetch
 from matcher.kernel.program import program
-from matcher.kernel.slots import key_of, open_order, slot_at
-from matcher.kernel.tables import (
-    HASH_BITS,
-    LOW_HALF,
-    PAGE_BITS,
-    holding_hash,
-    insert_far,
-    insert_holding,
-    insert_page,
-    page_home,
-    page_key,
-)
+from matcher.kernel.tables import LOW_HALF, insert_far, insert_holding, insert_page, page_key
 
-_PLACE = int(CommandKind.PLACE)
-_CANCEL = int(CommandKind.CANCEL)
-_AMEND = int(CommandKind.AMEND)
 _MARKET_LISTED = int(CommandKind.MARKET_LISTED)
 _EXPIRY_OPENED = int(CommandKind.EXPIRY_OPENED)
 _INSTRUMENT_LISTED = int(CommandKind.INSTRUMENT_LISTED)
 _ACCOUNT_OPENED = int(CommandKind.ACCOUNT_OPENED)
 _KEY_SET = int(CommandKind.KEY_SET)
 
-_FIRST, _SECOND, _THIRD, _FOURTH = 12, 9, 6, 3  # commands ahead
+_STREAM = 64 * 64  # bytes ahead: lines come from memory that others wrote
 _LARGE = 4096  # orders; a book counts for 32
-
-
-@inlined
-def holding_entry(c: int, command: int) -> int:
-    """Address of the table entry where the search for the command's holding begins."""
-    hashed = holding_hash(command_account(command), command_instrument(command))
-    return context_holding_table(c) + 8 * (hashed >> (HASH_BITS - context_holding_bits(c)))
-
-
-@inlined
-def page_entry(c: int, command: int) -> int:
-    """Address of the table entry where the search for the page of the command's slot begins."""
-    return page_home(c, key_of(command_account(command), command_id(command)))
-
-
-@inlined
-def own_level(c: int, command: int) -> int:
-    """Address of the level at which an order would rest, if it lies in the band."""
-    side = side_of(command_instrument(command), command_sells(command))
-    return near_level(c, side, command_tick(command))
 
 
 @inlined
 def is_large(c: int) -> bool:
     """Whether the books outgrow the nearer caches; else hints cost more than they save."""
     return context_live(c) + 32 * context_books_count(c) > _LARGE
-
-
-@inlined
-def is_place(c: int, command: int) -> bool:
-    """Whether a command places an order into a book that there is."""
-    return command_kind(command) == _PLACE and command_instrument(command) < context_books_limit(c)
-
-
-@inlined
-def is_of_order(command: int) -> bool:
-    """Whether a command is about one open order."""
-    return command_kind(command) == _CANCEL or command_kind(command) == _AMEND
-
-
-@inlined
-def likely_slot(c: int, command: int) -> int:
-    """Address of the command's slot, if the first entry looked at is its page's."""
-    page = entry_word(page_entry(c, command)) & ((1 << PAGE_BITS) - 1)
-    return slot_at(c, PAGE_SLOTS * page + command_id(command) % PAGE_SLOTS)
-
-
-@inlined
-def ask_for_entries(c: int, command: int) -> None:
-    """Ask for what says where the records lie."""
-    prefetch(page_entry(c, command))
-    if is_place(c, command):
-        prefetch(holding_entry(c, command))
-        prefetch(side_at(c, side_of(command_instrument(command), 0)))
-
-
-@inlined
-def ask_for_records(c: int, command: int) -> None:
-    """Ask for the records."""
-    if is_place(c, command):
-        prefetch(likely_slot(c, command))
-        prefetch(own_level(c, command))
-        prefetch(holding_at(c, entry_word(holding_entry(c, command)) & LOW_HALF))
-        prefetch(account_at(c, command_account(command)))
-    elif is_of_order(command):
-        prefetch(likely_slot(c, command))
-
-
-@inlined
-def ask_for_named(c: int, command: int) -> None:
-    """Ask for what the records name."""
-    if is_place(c, command):
-        prefetch(order_at(c, level_tail(own_level(c, command))))
-        number = entry_word(holding_entry(c, command)) & LOW_HALF
-        prefetch(group_at(c, holding_group(holding_at(c, number))))
-        prefetch(group_at(c, holding_group(holding_at(c, number))) + 64)
-    elif is_of_order(command):
-        prefetch(order_at(c, open_order(likely_slot(c, command))))
-
-
-@inlined
-def ask_for_neighbors(c: int, command: int) -> None:
-    """Ask for what lies around an order."""
-    if is_of_order(command):
-        number = open_order(likely_slot(c, command))
-        if number != 0:
-            order = order_at(c, number)
-            prefetch(holding_at(c, order_holding(order)))
-            prefetch(order_at(c, order_next(order)))
-            prefetch(order_at(c, order_previous(order)))
 
 
 # --- the loop ------------------------------------------------------------------------------------
@@ -234,23 +126,31 @@ def run(c: int, commands: int, end: int) -> int:
     c, commands, end : int
         Addresses of the context, of the first line, and behind the last one.
     """
-    command = first = second = third = fourth = commands
+    command = first = commands
     ends, is_hinted = context_ends(c), is_large(c)
+    second = third = fourth = fifth = sixth = commands
     if is_hinted:
-        for ahead in range(_FIRST):
+        for ahead in range(STEP * STEPS):
             first = min(after(first), end - 64)
-            second = first if ahead < _SECOND else second
-            third = first if ahead < _THIRD else third
-            fourth = first if ahead < _FOURTH else fourth
+            second = first if ahead < STEP * 5 else second
+            third = first if ahead < STEP * 4 else third
+            fourth = first if ahead < STEP * 3 else fourth
+            fifth = first if ahead < STEP * 2 else fifth
+            sixth = first if ahead < STEP else sixth
     while command < end and not may_overflow(c):
         if command_kind(command) >= FIRST_FACT and lacks_room(c, command):
             break
+        prefetch(command + _STREAM)
+        prefetch(command + _STREAM + 64)
         if is_hinted and first < end:
             ask_for_entries(c, first)
             ask_for_records(c, second)
             ask_for_named(c, third)
             ask_for_neighbors(c, fourth)
-            first, second, third, fourth = after(first), after(second), after(third), after(fourth)
+            ask_for_level(c, fifth)
+            ask_for_rest(c, sixth)
+            first, second, third = after(first), after(second), after(third)
+            fourth, fifth, sixth = after(fourth), after(fifth), after(sixth)
         apply(c, command)
         command = after(command)
         if ends != 0:

@@ -71,7 +71,6 @@ from matcher.kernel.fields import (
     holding_orders,
     level_lots,
     order_expiry,
-    order_flags,
     order_id,
     order_next,
     order_remaining,
@@ -99,7 +98,7 @@ from matcher.kernel.fields import (
 from matcher.kernel.layout import NOTHING, CommandMark
 from matcher.kernel.margin import NOT_BORNE, admit_order, resize_order
 from matcher.kernel.matching import add_open, cancel_order, fills_whole, match, release
-from matcher.kernel.memory import called, inlined
+from matcher.kernel.memory import called, inlined, prefetch
 from matcher.kernel.signers import signer_refusal
 from matcher.kernel.slots import (
     filled_by,
@@ -187,7 +186,7 @@ def accept(c: int, command: int, slot: int, holding: int) -> None:
         return
     change_both(owner, change)
     taker = enter(c, command, holding)
-    if order_flags(taker) & _FOK and not fills_whole(c, taker, command_self_trade(command)):
+    if command_flags(command) & _FOK and not fills_whole(c, taker, command_self_trade(command)):
         code = refused(c, _FOK_UNFILLABLE, command_quantity(command), 0)
         say_rejected(c, command, code, 0)
         forget(c, taker, at, owner, book)
@@ -203,7 +202,7 @@ def accept(c: int, command: int, slot: int, holding: int) -> None:
     if order_remaining(taker) == 0:
         release(c, taker, at)
         return
-    if reason == NOTHING and order_flags(taker) & _IOC:
+    if reason == NOTHING and command_flags(command) & _IOC:
         reason = _FOR_IOC
     if reason != NOTHING:
         say_canceled(c, taker, at, reason)
@@ -217,7 +216,9 @@ def enter(c: int, command: int, holding: int) -> int:
     """Write the order into a free record, its own from now on; its address."""
     number = context_free_order(c)
     if number != 0:
-        set_context_free_order(c, order_next(order_at(c, number)))
+        following = order_next(order_at(c, number))
+        set_context_free_order(c, following)
+        prefetch(order_at(c, following))
     else:
         number = context_high_water(c)
         set_context_high_water(c, number + 1)

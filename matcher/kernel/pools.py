@@ -22,6 +22,8 @@ Records = NDArray[Any]
 
 ORDERS_LIMIT: Final = 1 << 26
 HUGE_PAGE: Final = 1 << 21
+_POPULATE: Final = 23  # MADV_POPULATE_WRITE of Linux, which mmap has no name for
+TOUCHED: Final = 1 << 12  # commands for which memory is touched at a time, at least
 _NORESERVE: Final = 0x4000 if sys.platform == "linux" else 0
 SLICE: Final = 1 << 14  # lines for which room is made at a time
 ORDERS_OF_ONE: Final = 1 << layout.SLOT_BITS  # open at a time, of an account
@@ -85,6 +87,9 @@ class Pools:
             raise ValueError(f"orders is {limits.orders}, allowed 1 to {ORDERS_LIMIT}")
         self.limits = limits
         self.arrays: dict[str, Records] = {}
+        self._memory: dict[str, mmap.mmap] = {}  # of the arrays, by name
+        self._touched: dict[str, int] = {}  # bytes of it that the system has given
+        self._ready = 0  # commands for which it has
         self.context = self._allocate("context", layout.CONTEXT, 1)[0]
         self.context["high_water"] = 1
         self._orders = self._holdings = self._pages = 0  # room for so many
@@ -102,7 +107,7 @@ class Pools:
     # --- room ------------------------------------------------------------------------------------
 
     def reserve(self, count: int) -> None:
-        """Make room for what `count` more commands may need, up to the limits."""
+        """Make room for what `count` more commands may need, up to the limits, and touch it."""
         context, limits = self.context, self.limits
         wanted = self._orders - int(context["free_orders"]) + count
         if wanted > self._orders < limits.orders:
@@ -119,6 +124,35 @@ class Pools:
             context["deadlines_limit"] = 2 * wanted
         if int(context["far_count"]) > int(context["far_stop"]):
             self._grow_far(min(limits.far_levels, 2 * int(context["far_limit"])))
+        self.make_tables(min(count, SLICE))
+        if count > self._ready:
+            self._ready = max(count, TOUCHED)
+            self._touch_next(self._ready)
+        self._ready -= count
+
+    def _touch_next(self, count: int) -> None:
+        """Let the system give the memory that `count` commands may use first, before they do."""
+        context = self.context
+        for name, used in (
+            ("orders", "high_water"),
+            ("holdings", "holdings_count"),
+            ("groups", "groups_used"),
+            ("group_keys", "groups_used"),
+        ):
+            self._touch(name, int(context[used]) + count + 1)
+        pages = int(context["pages_count"]) + count // layout.PAGE_SLOTS + 1
+        self._touch("pages", pages)
+        self._touch("slots", layout.PAGE_SLOTS * pages)
+
+    def _touch(self, name: str, count: int) -> None:
+        """Let the system give the memory of an array's first records."""
+        array, pages = self.arrays[name], self._memory[name]
+        before, after = self._touched[name], min(count, len(array)) * array.itemsize
+        if after > before:
+            start = before // mmap.PAGESIZE * mmap.PAGESIZE
+            self._touched[name] = after
+            with contextlib.suppress(OSError):  # an older system gives it when it is used
+                pages.madvise(_POPULATE, start, after - start)
 
     def make_room_for(self, fact: Any) -> None:
         """Make room for the numbers that a fact names, or say which limit it meets."""
@@ -200,10 +234,6 @@ class Pools:
         self._holdings = count
         for name in ("holdings_limit", "groups_limit", "group_blocks_limit"):
             context[name] = count
-        bits = (2 * count - 1).bit_length()
-        context["holding_bits"] = bits
-        self._allocate("holding_table", layout.ENTRY, 1 << bits)
-        holdings_rehasher()(self.address)
         self._make_lists()
 
     def _grow_pages(self, count: int) -> None:
@@ -213,10 +243,31 @@ class Pools:
         self._grow("slots", layout.SLOT, (count + 1) * layout.PAGE_SLOTS, used * layout.PAGE_SLOTS)
         self._pages = count
         context["pages_limit"] = count + 1
-        bits = (2 * count - 1).bit_length()
-        context["page_bits"] = bits
-        self._allocate("page_table", layout.ENTRY, 1 << bits)
-        pages_rehasher()(self.address)
+
+    def make_tables(self, count: int, *, anew: bool = False) -> None:
+        """Make the tables of holdings and pages twice as long as either may become by `count`.
+
+        They are filled when they have become longer, or `anew`.
+        """
+        if anew:
+            del self.arrays["holding_table"], self.arrays["page_table"]
+        holdings = min(int(self.context["holdings_live"]) + count, self._holdings)
+        if self._lengthen("holding_table", "holding_bits", holdings):
+            holdings_rehasher()(self.address)
+        pages = min(int(self.context["pages_count"]) + count, self._pages)
+        if self._lengthen("page_table", "page_bits", pages):
+            pages_rehasher()(self.address)
+
+    def _lengthen(self, name: str, word: str, count: int) -> bool:
+        """Whether a table was too short for `count` entries: it is longer now, and empty."""
+        known = self.arrays.get(name)
+        if known is not None and 2 * count <= len(known):
+            return False
+        bits = max(6, (3 * count).bit_length())
+        self.context[word] = bits
+        self._allocate(name, layout.ENTRY, 1 << bits)
+        self._touch(name, 1 << bits)
+        return True
 
     def _grow_far(self, count: int) -> None:
         """Room for `count` far levels; it grows again before a command might need more."""
@@ -240,6 +291,7 @@ class Pools:
         waiting = int(self.context["accounts_limit"])
         count = 2 * (orders + waiting) + holdings + 4 * SLICE
         self._allocate("events", layout.EVENT, count)
+        self._touch("events", 2 * SLICE)
         self.context["events_limit"] = count
 
     # --- arrays ----------------------------------------------------------------------------------
@@ -249,7 +301,9 @@ class Pools:
     ) -> Records:
         """An array of zeros, page-aligned, in the context under its name."""
         old = self.arrays.get(name)
-        array = zeros(count, record)
+        self._memory[name] = memory(count * record.itemsize)
+        self._touched[name] = 0
+        array = np.frombuffer(self._memory[name], record, count)
         if old is not None and forget:
             self._forget(old)
         self._forget(array)  # an exchange that is gone may have had something there
@@ -273,6 +327,7 @@ class Pools:
         """Room for `count` records; the first `used` stay as they are."""
         old = self.arrays.get(name)
         array = self._allocate(name, record, count)
+        self._ready = 0
         if old is not None:
             raw(array)[:used] = raw(old)[:used]
         return array
@@ -304,12 +359,11 @@ def raw(records: Records) -> NDArray[np.uint8]:
     return records.view(np.uint8).reshape(len(records), records.itemsize)
 
 
-def zeros(count: int, record: np.dtype[Any]) -> Records:
-    """`count` records, all zero, at a page's start; on huge pages where the system has them."""
-    size = count * record.itemsize
+def memory(size: int) -> mmap.mmap:
+    """Zeros from a page's start on; on huge pages where the system has them."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
     pages = mmap.mmap(-1, max(1, size), flags=flags)
     if size >= HUGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):
             pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, record, count)
+    return pages

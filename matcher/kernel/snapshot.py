@@ -10,7 +10,6 @@ import numpy as np
 
 from matcher.kernel import layout
 from matcher.kernel.bitmap import words_of
-from matcher.kernel.loop import holdings_rehasher, pages_rehasher
 from matcher.kernel.pools import OF_MEMORY, Pools, Records, raw
 
 Dump = dict[str, Records]
@@ -101,8 +100,7 @@ def load(pools: Pools, dumped: Dump) -> None:
     raw(arrays["levels"])[dumped["levels_at"]] = dumped["levels"]
     _bitmaps(pools)[sides] = dumped["bitmaps"]
     pools.take_orders(int(context["free_order"]))
-    pages_rehasher()(pools.address)
-    holdings_rehasher()(pools.address)
+    pools.make_tables(1, anew=True)
     pools.take_far(dumped["far"])
 
 
