@@ -106,6 +106,11 @@ class Control:
         """Say `Ready`."""
         self.send(Ready(details))
 
+    def hang_up(self) -> None:
+        """Say nothing any more; the other end reads that we are gone."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
-        """Hang up."""
+        """Let go of the socket."""
         self.socket.close()

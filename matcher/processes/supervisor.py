@@ -56,7 +56,8 @@ log = structlog.get_logger(__name__)
 
 MAX_GATEWAYS: Final = 64
 GRACE: Final = 20.0  # seconds from asking a process to end until it is killed
-TRIES: Final = 5  # deaths in a row before a process was at work
+TRIES: Final = 5  # deaths in a row, none after so many ...
+STEADY: Final = 5.0  # ... seconds at work
 PAUSE: Final = 0.1  # seconds before a process that died is started again; doubled each time
 MAX_PAUSE: Final = 5.0
 STATE_SECONDS: Final = 30.0
@@ -76,13 +77,14 @@ class Child:
     starts : int
         How often it was started.
     failures : int
-        Deaths since it was last at work.
+        Deaths in a row, each before it was at work for long.
     """
 
     def __init__(self, plan: Plan):
         self.plan = plan
         self.starts = 0
         self.failures = 0
+        self.ready_at = 0.0  # seconds of the loop's clock
         self.needed = asyncio.Event()  # set once those are at work that it needs
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
@@ -223,7 +225,10 @@ class Supervisor:
         if not child.alive:
             return
         assert child.process is not None
-        child.send(Stop())
+        if child.needed.is_set():
+            child.send(Stop())
+        elif child.control is not None:
+            child.control.hang_up()  # it was never told what it is
         try:
             await asyncio.wait_for(child.ended.wait(), GRACE)
         except TimeoutError:
@@ -269,7 +274,7 @@ class Supervisor:
         for message in control.read():
             if isinstance(message, Ready):
                 child.details = message.details
-                child.failures = 0
+                child.ready_at = asyncio.get_running_loop().time()
                 child.ready.set()
                 assert child.process is not None
                 log.info(
@@ -298,6 +303,8 @@ class Supervisor:
         self._hear(child)
         loop.remove_reader(child.control.socket)
         child.control.close()
+        if child.ready.is_set() and loop.time() - child.ready_at >= STEADY:
+            child.failures = 0
         child.ended.set()
         child.ready.clear()
         if child.state is not None and not child.state.done():
@@ -311,7 +318,7 @@ class Supervisor:
         if code == FAILED:
             self._fail(ProcessStopped(f"{child.name}: {child.reason or 'failed'}"))
         elif child.failures >= TRIES:
-            self._fail(ProcessStopped(f"{child.name}: died {TRIES} times before it was at work"))
+            self._fail(ProcessStopped(f"{child.name}: died {TRIES} times in a row"))
         else:
             restart = asyncio.create_task(self._restart(child))
             self._restarts.add(restart)

@@ -5,10 +5,7 @@ acknowledged is lost.
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,17 +18,17 @@ from matcher.client_errors import ClientError, RequestRefused
 from matcher.errors import Reject
 from matcher.processes.supervisor import ask_states
 from matcher.readers import Tops
-from matcher.segments import default_place
 from matcher.types import Order
 from tests.e2e.test_node import WINDOWS, Street
 from tests.support.anvil import anvil_exchange, running_anvil
-from tests.support.exchange import TOKENS, Roles
-from tests.support.process import TIMEOUT, NodeProcess, running_node
+from tests.support.exchange import Roles
+from tests.support.process import TIMEOUT
+from tests.support.several import agreeing, check_nothing_left, running, wait_until
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 EVERYBODY = ("gateway-1", "matcher", "batcher", "gateway-2", "publisher")
 # Who is killed at the same moment, one group after the other.
-KILLS = [("matcher",), ("batcher", "gateway-1", "publisher"), ("matcher", "gateway-2")]
+KILLS: list[tuple[str, ...]] = [("matcher",), ("batcher", "gateway-1", "publisher")]
 if FUZZ:
     KILLS = [(name,) for name in EVERYBODY] * 10 + [EVERYBODY] * 3
 LOW = 100  # atoms per lot: far below the market, so that such bids rest
@@ -45,33 +42,6 @@ def street(
 ) -> Iterator[Street]:
     with running_anvil() as anvil:
         yield Street(anvil_exchange(anvil, roles, WINDOWS), tmp_path_factory.mktemp("street"))
-
-
-def running(street: Street, *options: str) -> AbstractContextManager[NodeProcess]:
-    key = bytes(street.roles.operator.key)
-    options = ("--batch-age", "1", "--processes", "2", *options)
-    return running_node(street.anvil.url, street.record, street.data, *options, key=key)
-
-
-def wait_until(what: str, holds: Any) -> Any:
-    """Ask until something holds; each try is a request to somebody."""
-    until = time.monotonic() + TIMEOUT
-    while time.monotonic() < until:
-        found = holds()
-        if found:
-            return found
-    raise AssertionError(f"never: {what}")
-
-
-def agreeing(street: Street) -> dict[str, Any] | None:
-    """What all processes say of their states, if all say the same of the same command."""
-    rows = ask_states(street.data)
-    said = {(row["sequence"], row["state"]) for row in rows}
-    (sequence, state), *others = said
-    if others or sequence is None:
-        assert len({s for s in said if s[0] == sequence}) == 1, f"another state: {rows}"
-        return None
-    return {"sequence": sequence, "state": state, "rows": rows}
 
 
 class Load:
@@ -158,7 +128,7 @@ class Load:
 
 def test_every_process_killed_under_load_loses_nothing_acknowledged(street: Street) -> None:
     roles, name = street.roles, f"processes-{os.getpid()}"
-    with running(street, "--publish", name) as node:
+    with running(street, 2, "--publish", name) as node:
         url = node.url
         node.wait("batches confirmed", last=1)  # the deposits are credited
         loads = [Load(street, url, trader) for trader in (roles.maker, roles.taker)]
@@ -212,49 +182,3 @@ def check_journal(street: Street, loads: list[Load]) -> None:
     placed = [command.signed.order.id for command in commands if isinstance(command, c.PlaceOrder)]
     for load in loads:
         assert set(load.placed) <= set(placed)
-
-
-def check_nothing_left(name: str) -> None:
-    """No process and no shared memory is left over."""
-    place = default_place()
-    left = [path.name for path in place.iterdir()] if place.is_dir() else []
-    assert not [segment for segment in left if segment == name or segment.startswith("node-")]
-
-
-def test_supervisor_that_is_killed_takes_everybody_along_and_the_next_one_goes_on(
-    street: Street,
-) -> None:
-    with running(street) as node:
-        with Client(node.url, bytes(street.roles.maker.key)) as maker:
-            order = maker.buy(street.symbol, LOW, 1)["order"]
-        pids = [int(row["pid"]) for row in ask_states(street.data)]
-        node.kill()
-        for name in ("gateway ended", "batcher ended", "matcher ended"):
-            node.wait(name)
-        wait_until("all are gone", lambda: not any(map(alive, pids)))
-    with running(street) as node:
-        with Client(node.url, bytes(street.roles.maker.key)) as maker:
-            standing = [one["id"] for one in maker.open_orders()]
-            assert order["id"] in standing
-            maker.withdraw(11 * TOKENS)
-            last = wait_until("batched", lambda: batched(maker))
-            node.wait("batches confirmed", last=last)
-            proof = maker.account_proof(str(last))
-        assert proof["batch"] == str(last)
-        assert int(proof["leaf"][0], 16) != 0
-        assert node.terminate() == 0
-
-
-def batched(client: Client) -> int:
-    """The batch that holds the newest withdrawal of an account; 0 before there is one."""
-    route = f"/accounts/{client.account}/movements"
-    moved = [one for one in client.get(route)["movements"] if one["kind"] == "withdrawal"]
-    return int(moved[0]["batch"] or 0) if moved else 0
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

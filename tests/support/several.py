@@ -1,0 +1,56 @@
+"""An exchange that runs as several processes, as a test sees it."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from matcher.processes.supervisor import ask_states
+from matcher.segments import default_place
+from tests.support.process import TIMEOUT, NodeProcess, running_node
+
+
+def running(street: Any, gateways: int, *options: str) -> AbstractContextManager[NodeProcess]:
+    """An exchange in several processes on a test's street."""
+    key = bytes(street.roles.operator.key)
+    options = ("--batch-age", "1", "--processes", str(gateways), *options)
+    return running_node(street.anvil.url, street.record, street.data, *options, key=key)
+
+
+def wait_until(what: str, holds: Any) -> Any:
+    """Ask until something holds; each try is a request to somebody."""
+    until = time.monotonic() + TIMEOUT
+    while time.monotonic() < until:
+        found = holds()
+        if found:
+            return found
+    raise AssertionError(f"never: {what}")
+
+
+def agreeing(street: Any) -> dict[str, Any] | None:
+    """What all processes say of their states, if all say the same of the same command."""
+    rows = ask_states(street.data)
+    said = {(row["sequence"], row["state"]) for row in rows}
+    (sequence, state), *others = said
+    if others or sequence is None:
+        assert len({s for s in said if s[0] == sequence}) == 1, f"another state: {rows}"
+        return None
+    return {"sequence": sequence, "state": state, "rows": rows}
+
+
+def check_nothing_left(name: str) -> None:
+    """No process and no shared memory is left over."""
+    place = default_place()
+    left = [path.name for path in place.iterdir()] if place.is_dir() else []
+    assert not [segment for segment in left if segment == name or segment.startswith("node-")]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
