@@ -33,6 +33,7 @@ MODULES: Final = (
     "tree",
     "batching",
     "shards",
+    "processes",
 )
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
+import uvloop
 
 from matcher.errors import QuoinError
 from matcher.processes.board import Bells, Board
@@ -89,7 +90,8 @@ def _work(name: str) -> Callable[[Plan, Board, Bells, Control], None]:
         make = GatewayProcess
 
     def live(plan: Plan, board: Board, bells: Bells, control: Control) -> None:
-        asyncio.run(_live(make(plan, board, bells), control))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_live(make(plan, board, bells), control))
 
     return live
 

@@ -25,7 +25,6 @@ from matcher.chain_side import find_deployment
 from matcher.errors import QuoinError
 from matcher.gateway.server import listen
 from matcher.gateway.switch_files import hand_over
-from matcher.processes.board import Board
 from matcher.processes.control import (
     FAILED,
     Control,
@@ -36,7 +35,6 @@ from matcher.processes.control import (
     StateIs,
     Stop,
 )
-from matcher.processes.letters import ACK, ACKS, CELL, CELLS, acks_name, lane_name
 from matcher.processes.notices import make_way, reachable
 from matcher.processes.plan import (
     BATCHER,
@@ -48,7 +46,7 @@ from matcher.processes.plan import (
     run_of,
     sockets_of,
 )
-from matcher.rings import Ring
+from matcher.processes.shared import Shared, make_bells
 from matcher.segments import default_place, sweep
 from matcher.settings import KEY_VARIABLE, PASSWORD_VARIABLE, Settings, SettingsError
 
@@ -142,8 +140,8 @@ class Supervisor:
         self._ending = asyncio.Event()
         self._failure: Exception | None = None
         self._restarts: set[asyncio.Task[None]] = set()
-        self._segments: list[Board | Ring] = []
-        self._bells: list[int] = []
+        self._shared: Shared | None = None
+        self._bells: tuple[int, ...] = ()
         self._listening: socket.socket | None = None
 
     # --- life -----------------------------------------------------------------------------------
@@ -345,7 +343,7 @@ class Supervisor:
         sweep(self._place)
         gateways = [name for name in names if name.startswith(GATEWAY)]
         hand_over(settings.data / SWITCHES, gateways)
-        self._bells = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in names]
+        self._bells = make_bells(len(names))
         try:
             self._listening = listen(settings.host, settings.port)
         except OSError as error:
@@ -358,7 +356,7 @@ class Supervisor:
                 Plan(
                     name=name,
                     processes=tuple(names),
-                    bells=tuple(self._bells),
+                    bells=self._bells,
                     data=str(settings.data.resolve()),
                     run=run_of(settings.data),
                     place=str(self._place),
@@ -381,22 +379,12 @@ class Supervisor:
                     operator=operator if name == BATCHER else b"",
                 )
             )
-        self._make_segments(self.children[MATCHER].plan)
-
-    def _make_segments(self, plan: Plan) -> None:
-        place, count = self._place, len(plan.processes)
-        self._segments.append(Board.create(place, plan.segment("board"), count))
-        for sender in plan.senders:
-            for ordinary in (False, True):
-                name = lane_name(plan, sender, ordinary)
-                self._segments.append(Ring.create(name, CELL, capacity=CELLS, place=place))
-            name = acks_name(plan, sender)
-            self._segments.append(Ring.create(name, ACK, capacity=ACKS, place=place))
+        self._shared = Shared(self.children[MATCHER].plan)
 
     def _release(self) -> None:
         """Let go of what the processes shared."""
-        for segment in self._segments:
-            segment.close()
+        if self._shared is not None:
+            self._shared.close()
         for bell in self._bells:
             os.close(bell)
         if self._listening is not None:

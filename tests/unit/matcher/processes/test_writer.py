@@ -20,12 +20,11 @@ from matcher.journal import Journal
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, Stop
-from matcher.processes.letters import ACK, CELL, acks_name, lane_name
 from matcher.processes.link import Link
 from matcher.processes.plan import BATCHER, MATCHER, Plan
 from matcher.processes.replica import Replica
+from matcher.processes.shared import Shared, make_bells
 from matcher.processes.writer import Writer
-from matcher.rings import Ring
 from matcher.sequencer import Stopped
 from tests.support.life import GENESIS
 from tests.support.peers import Peer, peers
@@ -71,18 +70,11 @@ class Floor:
 
     def __init__(self, directory: Path, begin: Callable[..., Peer], **policy: int):
         self.begin = begin
-        self.bells = tuple(os.eventfd(0, os.EFD_NONBLOCK) for _ in NAMES)
+        self.bells = make_bells(len(NAMES))
         self.directory = directory
         self.policy = Policy(**({"max_age": 10} | policy))
-        self.board = Board.create(directory, "run.board", len(NAMES))
-        plan = self.plan(MATCHER)
-        self.rings = []
-        for sender in plan.senders:
-            for ordinary in (False, True):
-                name = lane_name(plan, sender, ordinary)
-                self.rings.append(Ring.create(name, CELL, capacity=1 << 10, place=directory))
-            name = acks_name(plan, sender)
-            self.rings.append(Ring.create(name, ACK, capacity=1 << 11, place=directory))
+        self.shared = Shared(self.plan(MATCHER), cells=1 << 10, acks=1 << 11)
+        self.board = self.shared.board
         self.replicas: list[Replica] = []
 
     def plan(self, name: str) -> Plan:
@@ -148,8 +140,7 @@ class Floor:
     def close(self) -> None:
         for replica in self.replicas:
             replica.stop()
-        for one in (self.board, *self.rings):
-            one.close()
+        self.shared.close()
         for bell in self.bells:
             os.close(bell)
 
