@@ -93,10 +93,8 @@ class BatcherProcess:
 
         side.listen(tell_chain)
         try:
-            follow = asyncio.create_task(side.catch_up())
-            await asyncio.wait([follow, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
-            if follow.done():
-                follow.result()
+            tasks["facts"] = asyncio.create_task(side.catch_up())
+            if await life.until_done("facts", tasks):
                 await server.start(plan.socket)
                 tasks["follower"] = asyncio.create_task(side.follow())
                 if settings.operator is not None:
@@ -112,7 +110,8 @@ class BatcherProcess:
                 *(task for name, task in tasks.items() if name != "archive"),
                 return_exceptions=True,
             )
-            await self._closed.join()
+            if not tasks["archive"].done():
+                await self._closed.join()
             tasks["archive"].cancel()
             log.info("batcher ended", commands=replica.sequence, batches=self._batcher.head.id)
 

@@ -36,13 +36,17 @@ class ToldChain:
         self.told: c.ChainBlock | None = None
         self.time = 0
         self.height = 0
-        self.heard = asyncio.Event()
+        self._heard = asyncio.Event()
 
     def take(self, notice: ChainIs) -> None:
         """Know what is new."""
         self.batches.replace(notice.since, notice.standing, notice.reverted)
         self.told, self.time, self.height = notice.told, notice.time, notice.height
-        self.heard.set()
+        self._heard.set()
+
+    async def until_heard(self) -> None:
+        """Wait until the batcher has told for the first time."""
+        await self._heard.wait()
 
 
 class ToldBatches:
@@ -173,12 +177,11 @@ class GatewayProcess:
         listening = socket.socket(fileno=plan.listening)
         server = GatewayServer(app, plan.host, listening=listening)
         try:
-            heard = asyncio.create_task(chain.heard.wait())
-            await asyncio.wait([heard, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
-            heard.cancel()
-            await server.start()
-            tasks["server"] = asyncio.create_task(server.wait())
-            life.ready(self._state, url=server.url)
+            tasks["chain"] = asyncio.create_task(chain.until_heard())
+            if await life.until_done("chain", tasks):
+                await server.start()
+                tasks["server"] = asyncio.create_task(server.wait())
+                life.ready(self._state, url=server.url)
             await life.until_ended(tasks)
         finally:
             await server.stop()

@@ -48,6 +48,22 @@ class Life:
         if self._control.gone:
             asyncio.get_running_loop().remove_reader(self._control.socket)
 
+    async def until_done(self, name: str, tasks: dict[str, "asyncio.Task[None]"]) -> bool:
+        """Wait for one of the tasks, which is taken out; False if the end, or another's, is first.
+
+        Raises
+        ------
+        Exception
+            What the task raised.
+        """
+        stop = asyncio.create_task(self.ending.wait())
+        await asyncio.wait([stop, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not tasks[name].done() or self.ending.is_set():
+            return False
+        tasks.pop(name).result()
+        return True
+
     async def until_ended(self, tasks: dict[str, "asyncio.Task[None]"]) -> None:
         """Wait until told to end, or a task ends by itself; raise why, if it failed."""
         stop = asyncio.create_task(self.ending.wait())

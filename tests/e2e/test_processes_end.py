@@ -1,5 +1,7 @@
 """How an exchange in several processes ends: with its supervisor, and when it cannot go on."""
 
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,9 +37,14 @@ def test_exchange_ends_with_its_supervisor_goes_on_with_the_next_and_not_on_a_da
             assert "owned by process" in failed["reason"]
             assert second.process.wait(TIMEOUT) == 1
         pids = [int(row["pid"]) for row in ask_states(street.data)]
+        # The batcher waits for a matcher that does not answer, and is told nothing any more.
+        matcher = next(int(row["pid"]) for row in ask_states(street.data))
+        os.kill(matcher, signal.SIGSTOP)
         node.kill()
-        for name in ("gateway ended", "batcher ended", "matcher ended"):
-            node.wait(name)
+        node.wait("gateway ended")
+        node.wait("batcher ended")
+        os.kill(matcher, signal.SIGCONT)
+        node.wait("matcher ended")
         wait_until("all are gone", lambda: not any(map(alive, pids)))
     with running(street, 1) as node:
         with Client(node.url, bytes(street.roles.maker.key)) as maker:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from matcher.processes.supervisor import ask_states
-from matcher.segments import default_place
+from matcher.segments import default_place, stamp_of
 from tests.support.process import TIMEOUT, NodeProcess, running_node
 
 
@@ -49,8 +47,5 @@ def check_nothing_left(name: str) -> None:
 
 
 def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    """Whether a process runs, and does not only wait for its parent."""
+    return stamp_of(pid) != 0
