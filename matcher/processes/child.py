@@ -4,7 +4,6 @@ Only the supervisor starts it. It imports what it will need, and waits to be tol
 that descriptor: as soon as those are at work that it needs.
 """
 
-import asyncio
 import signal
 import socket
 import sys
@@ -90,8 +89,7 @@ def _work(name: str) -> Callable[[Plan, Board, Bells, Control], None]:
         make = GatewayProcess
 
     def live(plan: Plan, board: Board, bells: Bells, control: Control) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_live(make(plan, board, bells), control))
+        uvloop.run(_live(make(plan, board, bells), control))
 
     return live
 

@@ -314,3 +314,41 @@ async def test_sender_that_died_leaves_its_place_to_the_next(floor: Floor) -> No
     assert {names(answer)[0] for answer in answers} <= {"Duplicate", "OrderAccepted"}
     assert names(answers[0]) == ["Duplicate"]
     assert len(floor.replicas[-1].engine.open_orders(2)) == 50
+
+
+async def test_order_and_its_cancel_that_come_while_lanes_are_read_stay_in_order(
+    floor: Floor,
+) -> None:
+    plan = floor.plan(MATCHER)
+    ours, theirs = socket.socketpair()
+    writer = Writer(plan, floor.board, Bells(floor.board, floor.bells), Control(theirs))
+    writer._recover()
+    link = await floor.link("gateway-1")
+    sent = [order(2, "sell", 1), c.CancelOrder(2, 1, owner_of(2))]
+    tasks = []
+
+    class Between:
+        """Reads as the one inside, and then lets a trader act."""
+
+        def __init__(self, inner: Any):
+            self.inner = inner
+
+        def read(self) -> Any:
+            found = self.inner.read()
+            while len(tasks) < 2:
+                work = link.submit(sent[len(tasks)])
+                tasks.append(work)
+                with pytest.raises(StopIteration):
+                    raise StopIteration(work.send(None))  # as far as its first wait
+            return found
+
+    writer._inboxes[0] = Between(writer._inboxes[0])
+    writer._read()
+    writer._read()
+    assert [entry.command for entry in writer._lanes.take(10)[0]] == sent
+    for work in tasks:
+        work.close()
+    writer._disk.shutdown()
+    writer._journal.close()
+    for one in (ours, theirs):
+        one.close()
