@@ -9,7 +9,7 @@ and with the digest and signature of each order. Beside it, SQLite reads command
 the newest snapshot is found, read, checked and loaded, and the journal's tail of 100,000 commands
 applied. *Stop* is how long a running matcher waits for a snapshot: a fork, another process writes.
 Rounds are interleaved; figures are medians; of reading and replay the processor's time of the one
-thread that works, of a restart the clock's. Files are in the system's cache, as after a crash of the
+thread that works, of a restart the clock's. Files are in the system's cache, as after a crash of a
 process. Orders are made before any clock; the seed is fixed.
 """
 

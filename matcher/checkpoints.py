@@ -1,0 +1,127 @@
+"""Snapshots of whatever a process builds from the journal: taken now and then, and begun from.
+
+::
+
+    checkpoints = Checkpoints(journal, snapshots, {"exchange": exchange, "batcher": batcher})
+    for sequence, command in journal.replay(after=checkpoints.load()):
+        ...
+    while ...:  # after each group that is synced and applied
+        checkpoints.look(sequence)
+
+The process stops for a fork; another one writes what it held at that moment. One that fails is
+named in the log and tried again later: the journal alone is enough, it only takes longer.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import structlog
+
+from matcher.errors import JournalError
+from matcher.journal import Journal
+from matcher.snapshot import Parts, Snapshots, Writing
+
+log = structlog.get_logger()
+
+EVERY: Final = 1_000_000  # commands
+
+
+class Component(Protocol):
+    """Something that can be dumped and loaded."""
+
+    def dump(self) -> Any:
+        """All it holds: arrays and bytes, by name."""
+
+    def load(self, parts: Any, /) -> None:
+        """Hold what was dumped; it was told nothing yet."""
+
+
+class Checkpoints:
+    """Begins from the newest snapshot, and takes the next ones.
+
+    Parameters
+    ----------
+    journal : Journal
+    snapshots : Snapshots
+    components : mapping of str to Component
+        All that the commands change; new.
+    every : int
+        Commands from one snapshot to the next.
+    prunes : bool
+        Remove segments of the journal that hold only what the older snapshot contains.
+
+    Attributes
+    ----------
+    last : int
+        Sequence of the last snapshot that was begun, or loaded.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        snapshots: Snapshots,
+        components: Mapping[str, Component],
+        every: int = EVERY,
+        *,
+        prunes: bool = False,
+    ):
+        self.last = 0
+        self._journal = journal
+        self._snapshots = snapshots
+        self._components = dict(components)
+        self._every = every
+        self._prunes = prunes
+        self._writing: Writing | None = None
+
+    def load(self) -> int:
+        """Load the newest sound snapshot; the sequence behind which the journal is replayed.
+
+        Raises
+        ------
+        JournalError
+            If a snapshot is another exchange's, or holds other components.
+        """
+        found = self._snapshots.newest(self._journal.last)
+        if found is None:
+            return 0
+        if set(found.parts) != set(self._components):
+            raise JournalError(
+                f"{self._snapshots.path(found.sequence)}: holds {', '.join(sorted(found.parts))},"
+                f" expected {', '.join(sorted(self._components))}"
+            )
+        for name, component in self._components.items():
+            component.load(found.parts[name])
+        self.last = found.sequence
+        log.info("snapshot loaded", sequence=found.sequence)
+        return found.sequence
+
+    def look(self, sequence: int) -> None:
+        """Begin a snapshot if it is time for one; commands up to `sequence` are applied.
+
+        Nothing is begun before they are synced, or while the one before is written.
+        """
+        if self._writing is not None and self._writing.done:
+            self._end(self._writing)
+        due = sequence >= self.last + self._every
+        if due and self._writing is None and self._journal.synced >= sequence:
+            self._writing = self._snapshots.write_apart(sequence, self._dump)
+            self.last = sequence
+
+    def close(self) -> None:
+        """Wait for the one that is written."""
+        if self._writing is not None:
+            self._end(self._writing)
+
+    def _dump(self) -> Parts:
+        return {name: component.dump() for name, component in self._components.items()}
+
+    def _end(self, writing: Writing) -> None:
+        self._writing = None
+        try:
+            writing.wait()
+        except JournalError as error:
+            log.warning("snapshot failed", sequence=writing.sequence, reason=str(error))
+            return
+        log.info("snapshot written", sequence=writing.sequence)
+        if self._prunes:
+            self._journal.prune(self._snapshots.prunable)
