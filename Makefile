@@ -80,7 +80,7 @@ format: environment ## Format the Python code and sort its imports
 .PHONY: fuzz
 fuzz: setup ## Run the property and differential tests with far more examples
 	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n $(WORKERS) tests/property tests/differential \
-		tests/e2e/test_kill.py tests/e2e/test_kill_core.py $(ARGS)
+		tests/e2e/test_kill.py tests/e2e/test_kill_core.py tests/e2e/test_processes.py $(ARGS)
 
 .PHONY: engines
 engines: environment ## Install the engines that the gas lab is compared with

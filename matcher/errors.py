@@ -132,4 +132,5 @@ class Reject(IntEnum):
     FILL_UNKNOWN = 604
     NOT_BATCHED = 605  # in no batch yet, so nothing to prove it against
     STOPPED = 606  # the node goes down or has failed; sending again tells whether it was taken
+    OVERTAKEN = 607  # a cancel of the order went before it; it was not taken
     INTERNAL = 690  # a fault of ours; the exchange goes on

@@ -7,8 +7,8 @@ nobody waits for ever; within a lane the order is that of arrival. Whatever orde
 journal's, so a replay knows nothing of lanes.
 
 A cancel never overtakes the order it is meant for: an order that waits when a later cancel of it
-goes before it is taken out and answered BUSY. It was not taken, and will not be placed after its
-owner was told that it is gone. An amend of an order that waits, waits behind it.
+goes before it is taken out and answered OVERTAKEN. It was not taken, and will not be placed after
+its owner was told that it is gone. An amend of an order that waits, waits behind it.
 """
 
 import asyncio
@@ -113,6 +113,12 @@ def is_urgent(command: c.Command) -> bool:
 def busy(found: str, allowed: str = "send it again later") -> list[Event]:
     """The answer to a command that was not taken."""
     return [Rejected(Reject.BUSY, "queue", found, allowed)]
+
+
+def overtaken() -> list[Event]:
+    """The answer to an order whose cancel went before it."""
+    found = "a cancel of it that came later and went first"
+    return [Rejected(Reject.OVERTAKEN, "order", found, "sent again if it is still wanted")]
 
 
 class Lanes:
@@ -223,10 +229,7 @@ class Lanes:
             self._forget(entry, command.account)
             self.waiting -= 1
             entry.refused = True
-            entry.result = busy(
-                "a cancel of this order, which went before it",
-                "sent again if it is still wanted",
-            )
+            entry.result = overtaken()
         return covered
 
     def _covers(self, command: c.CancelOrder | c.CancelAll, entry: Entry) -> bool:

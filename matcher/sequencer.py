@@ -139,8 +139,8 @@ class Sequencer:
         -------
         list of Event
             What the engine answered; a `Rejected` with ``BUSY`` if a new order, withdrawal or
-            transfer found the queue full, or a cancel overtook the order that it is of
-            (`matcher.lanes`), and then nothing was taken.
+            transfer found the queue full, with ``OVERTAKEN`` if a cancel went before the order that
+            it is of (`matcher.lanes`), and then nothing was taken.
 
         Raises
         ------

@@ -49,8 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins : tuple of str
         Web pages that may call the gateway.
     publish : str, optional
-        Name of the table in shared memory that shows the top of each book to other processes of
-        this machine and user (`matcher.readers`). Without it there is none.
+        Name of the tables in shared memory that show books and accounts to other processes of this
+        machine and user (`matcher.readers`). Without it there are none.
     """
 
     rpc: str

@@ -30,7 +30,7 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
 @click.option(
     "--publish",
     metavar="NAME",
-    help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
+    help="Show books and accounts in shared memory; python -m matcher.readers NAME reads them.",
 )
 @click.option(
     "--processes",

@@ -30,6 +30,7 @@ _STATUS: Final = {
     Reject.CONTENT_TYPE: 415,
     Reject.NOT_BATCHED: 409,
     Reject.STOPPED: 503,
+    Reject.OVERTAKEN: 409,
     Reject.INTERNAL: 500,
 }
 

@@ -22,7 +22,7 @@ LONGEST: Final = (1 << _INDEX_BITS) - 1  # cells
 
 CELLS: Final = 1 << 15  # of a lane: some 5,000 orders
 ACKS: Final = 1 << 15
-ACK: Final = np.dtype([("origin", "<i8"), ("sequence", "<i8")])  # sequence 0: not taken, BUSY
+ACK: Final = np.dtype([("origin", "<i8"), ("sequence", "<i8")])  # sequence 0: not taken, OVERTAKEN
 
 
 _CELL_BITS: Final = 44

@@ -15,7 +15,7 @@ from matcher.batch import Batch
 from matcher.errors import InvariantBroken
 from matcher.events import Event
 from matcher.journal import encode
-from matcher.lanes import Entry, busy, is_urgent
+from matcher.lanes import Entry, busy, is_urgent, overtaken
 from matcher.processes.board import Bells, Board
 from matcher.processes.letters import (
     ACK,
@@ -203,7 +203,7 @@ class Link:
         if sequence:
             self._by_sequence[sequence] = entry
         else:
-            entry.result = busy("a cancel of this order, which went before it")
+            entry.result = overtaken()
             entry.answer()
 
     def _matcher_restarted(self) -> None:

@@ -103,7 +103,7 @@ def test_cancel_that_overtakes_its_order_takes_it_out() -> None:
     assert commands_of(taken) == [cancel(2, 7), cancel(3, 6), sent[0], sent[1]]
     assert commands_of(refused) == [sent[7]]
     (answer,) = refused[0].result
-    assert (answer.code, answer.field) == (Reject.BUSY, "queue")
+    assert (answer.code, answer.field) == (Reject.OVERTAKEN, "order")
     rest = [entry for _ in range(2) for entry in made.take(4)[0]]
     assert commands_of(rest) == sent[2:7] + sent[8:]
     assert len(made) == made.waiting == 0

@@ -254,7 +254,7 @@ async def test_cancels_pass_the_orders_that_wait_for_a_stalled_matcher(floor: Fl
 
     assert names(cancels[0].result()) == ["OrderCanceled"]
     (gone,) = answers.pop(2)
-    assert (gone.code, gone.field) == (Reject.BUSY, "queue")
+    assert (gone.code, gone.field) == (Reject.OVERTAKEN, "order")
     assert all("OrderAccepted" in names(answer) for answer in answers)
     floor.control.send(Stop())
     assert await asyncio.to_thread(peer.wait) == 0
