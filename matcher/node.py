@@ -150,7 +150,7 @@ class Node:
         )
 
     def _publish(self, name: str) -> None:
-        """Show books and accounts to other processes from now on."""
+        """Show the top of each book to other processes from now on."""
         from matcher.publisher import Publisher
 
         self._publisher = Publisher(self._feed, self._engine, name)
@@ -274,7 +274,7 @@ class Node:
 @click.option(
     "--publish",
     metavar="NAME",
-    help="Show books and accounts in shared memory; python -m matcher.readers NAME reads them.",
+    help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
 )
 @click.option(
     "--processes",
