@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
+import uvloop
 from eth_account.signers.local import LocalAccount
 
 from matcher.archive import Archive
@@ -294,7 +295,7 @@ def cli(
     configure_logging(log_level, log_json)
     try:
         settings = _settings(load_operator(keystore), **options)
-        asyncio.run(_run(settings, gateways, log_level, log_json))
+        uvloop.run(_run(settings, gateways, log_level, log_json))
     except QuoinError as error:
         log.error("node failed", reason=str(error), kind=type(error).__name__)
         sys.exit(1)

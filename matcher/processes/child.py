@@ -4,7 +4,6 @@ Only the supervisor starts it. It imports what it will need, and waits to be tol
 that descriptor: as soon as those are at work that it needs.
 """
 
-import asyncio
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
+import uvloop
 
 from matcher.errors import QuoinError
 from matcher.processes.board import Bells, Board
@@ -89,7 +89,7 @@ def _work(name: str) -> Callable[[Plan, Board, Bells, Control], None]:
         make = GatewayProcess
 
     def live(plan: Plan, board: Board, bells: Bells, control: Control) -> None:
-        asyncio.run(_live(make(plan, board, bells), control))
+        uvloop.run(_live(make(plan, board, bells), control))
 
     return live
 
