@@ -275,18 +275,18 @@ class Journal:
     def _start_threads(self) -> None:
         if self._threads:
             return
-        for work in (self._keep_writing, self._keep_syncing):
+        apart = (self._keep_writing, self._keep_syncing)
+        for work in (self._keep_both,) if self.ack == "synced" else apart:
             thread = threading.Thread(target=work, name="journal", daemon=True)
             self._threads.append(thread)
             thread.start()
 
+    def _keep_both(self) -> None:
+        """Write what waits as one group, and sync it; what comes meanwhile is the next."""
+        self._keep(lambda: bool(self._pending), self.sync)
+
     def _keep_writing(self) -> None:
-        """Write what waits; with "synced" a group begins when the sync before it is over."""
-        pipelined = self.ack == "written"
-        self._keep(
-            lambda: bool(self._pending) and (pipelined or self.synced == self.written),
-            lambda: self._write_pending(self.last),
-        )
+        self._keep(lambda: bool(self._pending), lambda: self._write_pending(self.last))
 
     def _keep_syncing(self) -> None:
         self._keep(lambda: self.synced < self.written, lambda: self.sync_written(self.written))
