@@ -1,11 +1,12 @@
 """What a node is told when it is started."""
 
+import contextlib
 import json
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -112,6 +113,20 @@ def _account(key: Any) -> "LocalAccount":
     return account
 
 
+class _StandardError:
+    """Standard error for a log that stops nothing: who reads it may be gone, its disk be full."""
+
+    def write(self, text: str) -> None:
+        """Write, if that is possible."""
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Hand on what was written, if that is possible."""
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure_logging(level: str, as_json: bool) -> None:
     """Log to standard error: lines for people, or JSON, one object per line."""
     renderer: Any = (
@@ -130,6 +145,6 @@ def configure_logging(level: str, as_json: bool) -> None:
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         # A line in one write: processes that share standard error do not mix theirs.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=False,
     )
