@@ -151,7 +151,7 @@ class Node:
         )
 
     def _publish(self, name: str) -> None:
-        """Show the top of each book to other processes from now on."""
+        """Show books and accounts to other processes from now on."""
         from matcher.publisher import Publisher
 
         self._publisher = Publisher(self._feed, self._engine, name)
@@ -275,7 +275,7 @@ class Node:
 @click.option(
     "--publish",
     metavar="NAME",
-    help="Show the top of each book in shared memory; python -m matcher.readers NAME reads it.",
+    help="Show books and accounts in shared memory; python -m matcher.readers NAME reads them.",
 )
 @click.option(
     "--processes",
