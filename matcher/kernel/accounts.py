@@ -1,8 +1,11 @@
 """Accounts: what they hold, owe and have on order, and what that may cost them at worst.
 
 A holding stands for an instrument that an account holds or has on order, so their number is the
-one that check 17 limits. Whatever changes a group's least values (`matcher.kernel.margin`) changes
-the account's sums of them here, so that the worst of an account is one addition.
+one that check 17 limits. One of nothing is kept, idle and not counted: who cancels an order often
+places the next in the same instrument, and its holding, group and points then stand as they did.
+
+Whatever changes a group's least values (`matcher.kernel.margin`) changes the account's sums of them
+here, so that the worst of an account is one addition.
 """
 
 from matcher.kernel.book import order_at
@@ -13,6 +16,7 @@ from matcher.kernel.context import (
     context_free_holding,
     context_holdings,
     context_holdings_count,
+    context_holdings_limit,
     context_holdings_live,
     context_pairs,
     context_series,
@@ -25,6 +29,7 @@ from matcher.kernel.fields import (
     account_cash,
     account_floor,
     account_groups,
+    account_idle,
     account_instruments,
     account_opened,
     account_pages,
@@ -54,6 +59,7 @@ from matcher.kernel.fields import (
     set_account_cash,
     set_account_floor,
     set_account_groups,
+    set_account_idle,
     set_account_instruments,
     set_account_pages,
     set_account_positions,
@@ -74,6 +80,7 @@ from matcher.kernel.groups import (
     enter_strike,
     find_group,
     group_at,
+    has_group_room,
     leave_strike,
     make_group,
 )
@@ -143,6 +150,14 @@ def holding_of(c: int, order: int) -> int:
     return holding_at(c, order_holding(order))
 
 
+@inlined
+def has_holding_room(c: int) -> bool:
+    """Whether a holding, and a group for it, can be made."""
+    if not has_group_room(c):
+        return False
+    return context_free_holding(c) != 0 or context_holdings_count(c) < context_holdings_limit(c)
+
+
 @called
 def make_holding(c: int, account: int, instrument: int) -> int:
     """Number of a new holding, of nothing yet, in its group. There is room."""
@@ -170,15 +185,32 @@ def make_holding(c: int, account: int, instrument: int) -> int:
 
 
 @inlined
+def wake(c: int, holding: int) -> None:
+    """An idle holding is about to be used again."""
+    at = account_at(c, holding_account(holding))
+    set_account_idle(at, 0)
+    set_account_instruments(at, account_instruments(at) + 1)
+
+
+@inlined
 def drop_if_empty(c: int, holding: int) -> None:
-    """Nothing is held or on order any more: there is no holding."""
+    """Nothing is held or on order any more: the holding is idle, and the one that was so goes.
+
+    Where there is no room for another, this one goes.
+    """
     if holding_lots(holding) == 0 and holding_orders(holding) == 0:
-        drop_holding(c, holding)
+        at, goes = account_at(c, holding_account(holding)), holding
+        set_account_instruments(at, account_instruments(at) - 1)
+        if has_holding_room(c):
+            goes = holding_at(c, account_idle(at))
+            set_account_idle(at, (holding - context_holdings(c)) >> 6)
+        if holding_account(goes) != 0:
+            drop_holding(c, goes)
 
 
 @called
 def drop_holding(c: int, holding: int) -> None:
-    """Forget a holding, and its group if it was the last one there."""
+    """Forget an idle holding, and its group if it was the last one there."""
     account, instrument = holding_account(holding), holding_instrument(holding)
     leave_group(c, holding)
     remove_holding(c, account, instrument)
@@ -187,8 +219,6 @@ def drop_holding(c: int, holding: int) -> None:
     set_holding_next(holding, context_free_holding(c))
     set_context_free_holding(c, (holding - context_holdings(c)) >> 6)
     set_context_holdings_live(c, context_holdings_live(c) - 1)
-    at = account_at(c, account)
-    set_account_instruments(at, account_instruments(at) - 1)
 
 
 @inlined

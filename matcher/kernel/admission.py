@@ -4,21 +4,26 @@ Each function answers a Reject code, or 0; what the refusal says is kept beside 
 """
 
 from matcher.errors import Reject
-from matcher.kernel.accounts import account_at, book_at, holding_at, is_open, worst_with_orders
+from matcher.kernel.accounts import (
+    account_at,
+    book_at,
+    has_holding_room,
+    holding_at,
+    is_open,
+    worst_with_orders,
+)
 from matcher.kernel.book import best_of, crosses, has_room, none_best, side_of
 from matcher.kernel.context import (
     context_batch_open,
     context_books_limit,
-    context_free_holding,
     context_free_orders,
     context_halted,
-    context_holdings_count,
-    context_holdings_limit,
     context_now,
 )
 from matcher.kernel.events import refused
 from matcher.kernel.fields import (
     account_elsewhere,
+    account_idle,
     account_instruments,
     book_closed,
     book_lots_max,
@@ -41,7 +46,6 @@ from matcher.kernel.fields import (
     slot_generation,
     slot_seen,
 )
-from matcher.kernel.groups import has_group_room
 from matcher.kernel.layout import CommandMark
 from matcher.kernel.memory import called, inlined
 from matcher.kernel.signers import order_signer_refusal
@@ -194,7 +198,7 @@ def kind_refusal(c: int, command: int, holding: int) -> int:
 @inlined
 def limits_refusal(c: int, command: int, holding: int, account: int, book: int) -> int:
     """Checks 17 and 18."""
-    if holding == 0:
+    if holding == 0 or holding == account_idle(account):
         count = account_instruments(account) + account_elsewhere(account)
         if count >= MAX_POSITIONS:
             return refused(c, _TOO_MANY_POSITIONS, count + 1, MAX_POSITIONS)
@@ -225,14 +229,6 @@ def room_refusal(c: int, command: int, slot: int, holding: int) -> int:
     if not has_room(c, side, command_tick(command)):
         return refused(c, _BUSY, 0, 0)
     return 0
-
-
-@inlined
-def has_holding_room(c: int) -> bool:
-    """Whether a holding, and a group for it, can be made."""
-    if not has_group_room(c):
-        return False
-    return context_free_holding(c) != 0 or context_holdings_count(c) < context_holdings_limit(c)
 
 
 @called

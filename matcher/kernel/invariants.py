@@ -116,7 +116,11 @@ def _check_holdings(pools: Pools) -> None:
         np.add.at(lots, own["holding"], own["remaining"].astype(np.int64))
         hold((lots == held[name]).all(), f"holdings do not count their {name}")
     alive = held["instrument"] > 0
-    hold((alive == ((held["lots"] != 0) | (held["orders"] > 0))).all(), "an empty holding")
+    idle = alive & (held["lots"] == 0) & (held["orders"] == 0)
+    kept = arrays["accounts"]["idle"]
+    hold(sorted(kept[kept > 0].tolist()) == np.flatnonzero(idle).tolist(), "an empty holding")
+    owners = arrays["holdings"]["account"][kept]
+    hold((owners[kept > 0] == np.flatnonzero(kept)).all(), "another account's idle holding")
     hold(int(alive.sum()) == int(context["holdings_live"]), "holdings are not counted right")
     words = arrays["holding_table"]["word"]
     found = sorted((words[words != 0] & U32).tolist())
@@ -130,7 +134,7 @@ def _check_accounts(pools: Pools) -> None:
     held = held[held["instrument"] > 0]
     accounts = arrays["accounts"]
     for name, weights in (
-        ("instruments", np.ones(len(held))),
+        ("instruments", (held["lots"] != 0) | (held["orders"] > 0)),
         ("positions", held["lots"] != 0),
         ("orders", held["orders"]),
     ):

@@ -110,9 +110,11 @@ Account, 128 bytes. `floor` and `both` are sums of its groups' (`matcher.kernel.
 
     | owner (0) | groups (4) | cash (8) | floor (16) | both (24) | instruments (32) |
     | positions (36) | orders (40) | pages (44) | orders_until (48) | opened (56) | waits (57) |
+    | idle (60) |
     | deposited (64) | asks (72) | exited (80) | credited (88) | served (96) |
     | elsewhere (104) | leased (112) | 0 (120) |
 
+    idle       number of a holding of nothing that is kept; 0: none
     elsewhere  positions, of those an account may hold, that are left to other shards
     leased     atoms of `cash` that came from them, less what went there
 
@@ -120,7 +122,8 @@ Signer, 64 bytes: who may sign for an account; an owner may be a key as well::
 
     | account (0) | owner (4) | key (5) | valid_from (8) | until (16) | address (24) | 0 (44) |
 
-Holding, 64 bytes: what an account holds of an instrument, and has on order. None without either::
+Holding, 64 bytes: what an account holds of an instrument, and has on order. None without either,
+but the one that an account keeps `idle`, as it is likely to be used again::
 
     | account (0) | instrument (4) | lots (8), signed | bids (16), asks (24): lots of open orders |
     | orders (32) | group (36) | next (40): free one | zeros to 64 |
@@ -316,6 +319,7 @@ ACCOUNT: Final = record(
     orders_until=("i8", 48),
     opened=("u1", 56),
     waits=("u1", 57),
+    idle=("u4", 60),
     deposited=("i8", 64),
     asks=("i8", 72),
     exited=("i8", 80),

@@ -15,6 +15,7 @@ from matcher.kernel.accounts import (
     series_at,
     slot_for,
     uncount_order,
+    wake,
     worst_with_orders,
 )
 from matcher.kernel.admission import (
@@ -49,6 +50,7 @@ from matcher.kernel.events import (
     say_rested,
 )
 from matcher.kernel.fields import (
+    account_idle,
     account_orders,
     book_call,
     book_series,
@@ -153,6 +155,8 @@ def place(c: int, command: int) -> None:
         return
     if holding == 0:
         holding = make_holding(c, account, command_instrument(command))
+    elif holding == account_idle(account_at(c, account)):
+        wake(c, holding_at(c, holding))
     accept(c, command, slot, holding)
 
 
