@@ -5,7 +5,8 @@
 `ledger` is the settlement state, from words in memory to finished chunks: each op is checked and
 booked; every thirty the margin is judged, the trees are changed, and the root is stated. `batcher`
 is all that the node does with a fill, from the engine's events: chunks, the batch's root, its
-header and its file of signed orders. The alternative is `benchmarks.plain_ledger`. Rounds are
+header and its file of signed orders; `batcher by lines` is the same from the lines and events of
+the kernel exchange. The alternative is `benchmarks.plain_ledger`. Rounds are
 interleaved, each with new fills between random accounts; the clock is the processor time of one
 thread. Both give the same roots, or this stops. Memory is that of nodes and leaves of the state
 after the last round, without what older roots need.
@@ -18,9 +19,10 @@ import statistics
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.fills import (
     CASH,
@@ -40,6 +42,7 @@ from matcher import events as e
 from matcher import words
 from matcher.batch import genesis
 from matcher.batcher import Batcher
+from matcher.kernel.layout import COMMAND, EVENT, SIGNED, CommandKind, EventKind
 from matcher.ledger import Ledger
 from matcher.types import FIRST_USER_ACCOUNT, Order, SignedOrder, Windows
 
@@ -50,10 +53,8 @@ PLAIN_SHARE = 6  # of a round's fills the alternative is shown one in so many
 
 def batcher_of(accounts: int) -> Batcher:
     """A batcher that was told of the same exchange."""
-    facts = facts_of(accounts)
     batcher = Batcher(genesis(START - 1), Windows(600, 60, 900, 120, LAG), operator=1)
-    batcher.facts = facts
-    batcher.ledger = Ledger(facts, room=MAX_CHUNKS)
+    facts_of(accounts, batcher.facts)
     batcher.add(c.Clock(START), [e.BatchOpened(START)])
     batcher.add(c.Clock(START), [e.Op(word) for word in credits_of(accounts)])
     return batcher
@@ -95,12 +96,57 @@ def batch(batcher: Batcher, answers: Sequence[list[e.Event]]) -> float:
     return len(answers) / (time.process_time() - start)
 
 
+class Told(NamedTuple):
+    """The lines of two orders for each fill, and what the kernel exchange answers to them."""
+
+    lines: NDArray[Any]
+    ends: NDArray[np.int64]
+    events: NDArray[Any]
+
+
+def told_in_lines(ops: Sequence[bytes]) -> Told:
+    """The same fills for `Batcher.add_events`: the maker's order rests, the taker's takes all."""
+    fills = [words.unpack_op(word) for word in ops]
+    lines = np.zeros(6 * len(fills), COMMAND)
+    signed = lines.view(SIGNED)
+    events = np.zeros(2 * len(fills), EVENT)
+    for i, op in enumerate(fills):
+        assert isinstance(op, words.Fill)
+        sides = ((op.maker, op.maker_order, 1 - op.flags), (op.taker, op.taker_order, op.flags))
+        for at, (account, order, sells) in zip((6 * i, 6 * i + 3), sides, strict=True):
+            line = lines[at]
+            line["kind"], line["annex"], line["sells"] = CommandKind.PLACE, 2, sells
+            line["account"], line["id"], line["instrument"] = account, order, op.instrument
+            line["tick"], line["quantity"], line["time"] = op.tick, op.lots, EXPIRY
+            signed[at + 1]["v"] = 27
+            signed[at + 1]["address"] = account.to_bytes(20, "big")
+        rested, trade = events[2 * i], events[2 * i + 1]
+        rested["kind"], rested["account"], rested["id"] = EventKind.RESTED, op.maker, op.maker_order
+        trade["kind"], trade["sells"], trade["instrument"] = (
+            EventKind.TRADE,
+            op.flags,
+            op.instrument,
+        )
+        trade["account"], trade["id"], trade["tick"] = op.taker, op.taker_order, op.tick
+        trade["maker_account"], trade["maker_id"] = op.maker, op.maker_order
+        trade["lots"] = op.lots
+    return Told(lines, np.arange(1, 2 * len(fills) + 1), events)
+
+
+def batch_lines(batcher: Batcher, told: Told) -> float:
+    """Fills per second of a round, from lines and events to batches."""
+    start = time.process_time()
+    batcher.add_events(*told)
+    return len(told.events) / 2 / (time.process_time() - start)
+
+
 class Rates(NamedTuple):
     """Fills per second of each round, and bytes per account in the end."""
 
     ledger: list[float]
     plain: list[float]
     batcher: list[float]
+    lines: list[float]
     memory: float
 
 
@@ -116,8 +162,8 @@ def run(accounts: int, fills: int, rounds: int, seed: int) -> Rates:
     for ledger in (ours, twin):
         settle(ledger, in_memory(first), len(first))
     plain.settle(first)
-    batcher = batcher_of(accounts)
-    rates = Rates([], [], [], 0.0)
+    batcher, follower = batcher_of(accounts), batcher_of(accounts)
+    rates = Rates([], [], [], [], 0.0)
     for place in range(0, len(ops), fills):
         part = ops[place : place + fills]
         some = part[: fills // PLAIN_SHARE]
@@ -133,6 +179,7 @@ def run(accounts: int, fills: int, rounds: int, seed: int) -> Rates:
         if twin.root != plain.root:
             raise SystemExit("the two ledgers give different roots")
         rates.batcher.append(batch(batcher, told(part)))
+        rates.lines.append(batch_lines(follower, told_in_lines(part)))
     ours.sweep([], always=True)
     return rates._replace(memory=ours.memory / accounts)
 
@@ -157,8 +204,9 @@ def measure(
         ours, theirs = statistics.median(rates.ledger), statistics.median(rates.plain)
         case = f"ledger, {some:,} accounts"
         results.append(Result("batching", case, ours, theirs, "fills/s", other, rounds, detail))
-        ours, case = statistics.median(rates.batcher), f"batcher, {some:,} accounts"
-        results.append(Result("batching", case, ours, None, "fills/s", "", rounds, detail))
+        for name, found in (("batcher", rates.batcher), ("batcher by lines", rates.lines)):
+            ours, case = statistics.median(found), f"{name}, {some:,} accounts"
+            results.append(Result("batching", case, ours, None, "fills/s", "", rounds, {}))
     return results
 
 

@@ -20,9 +20,9 @@ CASH = 10**12  # atoms
 LAG = 300
 
 
-def facts_of(accounts: int) -> Facts:
-    """One market, ten instruments, and accounts with deposits."""
-    facts = Facts(LAG)
+def facts_of(accounts: int, facts: Facts | None = None) -> Facts:
+    """One market, ten instruments, and accounts with deposits; told to facts, or to new ones."""
+    facts = Facts(LAG) if facts is None else facts
     facts.observe(c.MarketListed(1, "BTC", 10, 1000))
     facts.observe(c.FeesSet(1, 3, -1, 3, -1, START))
     facts.observe(c.ExpiryOpened(1, EXPIRY, 400_000))

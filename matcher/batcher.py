@@ -36,7 +36,7 @@ from matcher.ledger import Ledger
 from matcher.lines import Decoder
 from matcher.merkle import Path, keccak
 from matcher.names import Names
-from matcher.opstream import OpStream, messages_of
+from matcher.opstream import OpStream, OrderFiles, messages_of
 from matcher.redate import Closed, RedateError, invalid_ops
 from matcher.types import CHUNK_OPS, SignedOrder, Windows
 
@@ -78,6 +78,7 @@ class Batcher:
         self._messages: list[tuple[SignedMessage, ...]] = []  # those that allow it
         self._used: list[SignedMessage] = []
         self._stream = OpStream()
+        self._files = OrderFiles(self.facts.terms)
         names = Names(windows.lag)
         names.listings = self.facts.listings
         self._decoder = Decoder(names)
@@ -242,8 +243,13 @@ class Batcher:
             return []
         self.ledger.finish(self._built_at)
         raw = self.ledger.take_words()
-        used: Messages = self._stream.take_used() or tuple(dict.fromkeys(self._used))
-        file = order_file(self._head.id + 1, self._told(used))
+        lines = self._stream.take_used()
+        used = tuple(dict.fromkeys(self._used))
+        if lines:
+            file, extra = self._files.write(self._head.id + 1, lines)
+        else:
+            file = order_file(self._head.id + 1, used)
+            extra = keccak(file)
         chunks = len(raw) // CHUNK_BYTES
         header = Header(
             operator=self.operator,
@@ -253,10 +259,10 @@ class Batcher:
             parent=parent_of(keccak(self._head.encode())),
             chunks_root=WholeTree(raw, words_depth(chunks)).root,
             state_root=self.ledger.root,
-            extra=keccak(file),
+            extra=extra,
         )
         self._head = header
-        self._kept.add(header, raw, used)
+        self._kept.add(header, raw, lines or used)
         self._used, self._ops = [], 0
         self.ledger.sweep(self._kept.roots())
         return [Batch(header.encode(), raw, file)]

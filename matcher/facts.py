@@ -84,6 +84,7 @@ class Facts:
             return
         self.terms.list_instrument(
             fact.instrument,
+            line.symbol,
             market=fact.market,
             expiry=fact.expiry,
             call=line.contract.call,

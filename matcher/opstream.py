@@ -15,11 +15,14 @@ from matcher.commands import PlaceOrder, TransferRequest, WithdrawRequest
 from matcher.errors import ProtocolError
 from matcher.kernel import layout
 from matcher.kernel import opstream_layout as r
+from matcher.kernel.keccak import SPACE_CELLS
 from matcher.kernel.memory import AREAS, COMPILED, kind_of
 from matcher.kernel.opstream import runner, word_writer
 from matcher.kernel.opstream_layout import Stop, StreamErrand
+from matcher.kernel.orderfile import HASH_SLACK, MESSAGE_MOST, TEXT_BYTES, TEXTS, file_writer
 from matcher.kernel.pool import Pool
-from matcher.kernel.settlement_layout import CELL, QUAD, SEAT
+from matcher.kernel.settlement_layout import BYTE, CELL, QUAD, SEAT
+from matcher.kernel.terms import Terms
 from matcher.lines import LINE, Decoder
 
 MESSAGE_BYTES: Final = 8 * r.MESSAGE_CELLS
@@ -222,6 +225,54 @@ class OpStream:
             if kind is layout.COMMAND:
                 AREAS.declare("cell", array.ctypes.data, 8 * len(array), 8)
             self._declared.append(array)
+
+
+class OrderFiles:
+    """Writes files of signed orders from the lines of messages.
+
+    Parameters
+    ----------
+    terms : Terms
+        Where the instruments stand.
+    """
+
+    def __init__(self, terms: Terms):
+        self._terms = terms
+        self._page = Pool(r.PAGE, 1)
+        self._text = Pool(BYTE, len(TEXTS))
+        self._text.array["value"][:] = np.frombuffer(TEXTS, np.uint8)
+        self._hash = Pool(CELL, 4 + SPACE_CELLS, ((QUAD, 0, 1),))
+        self._file = Pool(BYTE, 1)
+        self._messages = Pool(CELL, r.MESSAGE_CELLS)
+
+    def write(self, batch: int, lines: bytes) -> tuple[bytes, bytes]:
+        """The file of a batch, and its hash.
+
+        Parameters
+        ----------
+        batch : int
+            Its id.
+        lines : bytes
+            Of messages, 192 bytes each.
+        """
+        count = len(lines) // MESSAGE_BYTES
+        head = f'{{"batch":{batch},"messages":['.encode()
+        most = MESSAGE_MOST + self._terms.symbol_most
+        size = len(head) + count * most + TEXT_BYTES + HASH_SLACK
+        self._file.grow(size)
+        self._file.array["value"][: len(head)] = list(head)
+        self._messages.grow(count * r.MESSAGE_CELLS)
+        self._messages.array.view(np.uint8)[: len(lines)] = np.frombuffer(lines, np.uint8)
+        if not COMPILED:
+            AREAS.declare("command", self._messages.address, max(1, count), MESSAGE_BYTES)
+            AREAS.declare("byte", self._messages.address, len(lines), 1)
+        start = self._file.address
+        page = self._page.array[0]
+        page["messages"], page["texts"] = self._messages.address, self._text.address
+        page["terms"], page["end"] = self._terms.address, start + len(head)
+        written = file_writer()(self._page.address, count, start, self._hash.address)
+        file: bytes = self._file.array[:written].tobytes()
+        return file, self._hash.array[:4].tobytes()
 
 
 def messages_of(lines: bytes, decoder: Decoder) -> list[SignedMessage]:

@@ -27,7 +27,9 @@ from matcher.kernel import keccak_plain
 from matcher.kernel.compiled import compiled
 from matcher.kernel.memory import called, raised, shifted
 from matcher.kernel.settlement_layout import (
+    byte_value,
     cell_value,
+    set_byte_value,
     set_cell_value,
     set_quad_first,
     set_quad_last,
@@ -404,6 +406,36 @@ def hash_records(
         first = LANES * group
         some = min(LANES, count - first)
         _hash_eight(nodes, records, starts + 8 * first, numbers + 8 * first, some, space)
+
+
+@compiled("void(int64, int64, int64, int64)", keccak_plain.hash_long)
+def hash_long(start: int, size: int, digest: int, space: int) -> None:
+    """Hash one long message.
+
+    Its blocks come one after the other, so seven lanes work for nothing; a permutation of eight
+    lanes takes no longer than one.
+
+    Parameters
+    ----------
+    start : int
+        Address of its first byte, a multiple of eight. Written: the last block's padding; seven
+        blocks behind it are read.
+    size : int
+        Bytes.
+    digest, space : int
+        Addresses of 32 bytes and of as many cells as eight states have. Written.
+    """
+    for i in range(_STATE_WORDS * LANES):
+        set_cell_value(space + 8 * i, 0)
+    whole = size // RATE
+    set_byte_value(start + size, _FIRST_PAD)
+    for i in range(size + 1, RATE * (whole + 1)):
+        set_byte_value(start + i, 0)
+    end = start + RATE * (whole + 1) - 1
+    set_byte_value(end, byte_value(end) | _LAST_PAD)
+    for block in range(whole + 1):
+        _absorb(space, start + RATE * block)
+    _put_digest(space, 0, digest)
 
 
 @compiled("void(uint8[::1], int64, int64, uint8[::1], int64)")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sha3 import keccak_256
 
 from matcher.kernel.settlement_layout import (
+    byte_value,
     cell_value,
     children_left,
     children_right,
@@ -64,6 +65,12 @@ def hash_records(
         words = [cell_value(start + 8 + 8 * k) for k in range(cell_value(start))]
         data = b"".join(word.to_bytes(8, "little", signed=True) for word in words)
         _put(nodes, cell_value(numbers + 8 * i), keccak_256(b"\0" + data).digest())
+
+
+def hash_long(start: int, size: int, digest: int, _space: int) -> None:
+    """See `keccak.hash_long`."""
+    data = bytes(byte_value(start + i) for i in range(size))
+    _put(digest, 0, keccak_256(data).digest())
 
 
 def _at(nodes: int, number: int) -> bytes:

@@ -11,7 +11,8 @@ Reference, 8 bytes: the messages that allow an op, of a FILL the taker's first; 
 
     | first (0) | second (4) |
 
-Stream, 256 bytes: one int64 after the other. Commands and events are `layout`'s.
+Stream, 256 bytes, and page, 64 bytes, of which a file is written: one int64 after the other.
+Commands and events are `layout`'s.
 """
 
 from enum import IntEnum
@@ -26,6 +27,7 @@ MESSAGE: Final = record(
     "message", 32, key=("i8", 0), id=("i8", 8), batch=("i8", 16), next=("u4", 24)
 )
 MESSAGE_CELLS: Final = 24
+PAGE: Final = numbers("page", 64, ("messages", "texts", "terms", "end"))
 REFERENCE: Final = record("reference", 8, first=("u4", 0), second=("u4", 4))
 STREAM: Final = numbers(
     "stream",
@@ -121,10 +123,23 @@ stream_rested, set_stream_rested = getter(STREAM, "rested"), setter(STREAM, "res
 set_stream_account = setter(STREAM, "account")
 set_stream_order = setter(STREAM, "order")
 
+page_messages = getter(PAGE, "messages")
+page_texts = getter(PAGE, "texts")
+page_terms = getter(PAGE, "terms")
+page_end, set_page_end = getter(PAGE, "end"), setter(PAGE, "end")
+
 command_kind = getter(layout.FACT, "kind")
 command_annex = getter(layout.FACT, "annex")
 command_account = getter(layout.COMMAND, "account")
 command_id = getter(layout.COMMAND, "id")
+command_sells = getter(layout.COMMAND, "sells")
+command_flags = getter(layout.COMMAND, "flags")
+command_instrument = getter(layout.COMMAND, "instrument")
+command_tick = getter(layout.COMMAND, "tick")
+command_quantity = getter(layout.COMMAND, "quantity")
+command_time = getter(layout.COMMAND, "time")
+command_target = getter(layout.COMMAND, "target")
+command_amount = getter(layout.COMMAND, "amount")
 event_kind = getter(layout.EVENT, "kind")
 event_sells = getter(layout.EVENT, "sells")
 event_instrument = getter(layout.EVENT, "instrument")

@@ -30,7 +30,7 @@ class Pool:
         Of the first record. Growing may change it.
     """
 
-    __slots__ = ("_array", "_inner", "_pages", "_record", "address")
+    __slots__ = ("_areas", "_array", "_inner", "_pages", "_record", "address")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Pool:
         inner: tuple[tuple[np.dtype[Any], int, int], ...] = (),
     ):
         self.address = 0
+        self._areas = None if COMPILED else AREAS
         self._record = record
         self._inner = inner
         size = count * record.itemsize
@@ -71,20 +72,20 @@ class Pool:
     def _look(self) -> None:
         self._array = np.frombuffer(self._pages, self._record)
         self.address = self._array.ctypes.data
-        if COMPILED:
+        if self._areas is None:
             return
         size = self._record.itemsize
-        AREAS.declare(kind_of(self._record), self.address, len(self), size)
+        self._areas.declare(kind_of(self._record), self.address, len(self), size)
         for record, offset, count in self._inner:
             for i in range(len(self)):
                 start = self.address + i * size + offset
-                AREAS.declare(kind_of(record), start, count, record.itemsize)
+                self._areas.declare(kind_of(record), start, count, record.itemsize)
 
     def _unlook(self) -> None:
         self._array = None
-        if not COMPILED:
-            AREAS.forget(self.address, self.address + len(self._pages))
+        if self._areas is not None:
+            self._areas.forget(self.address, self.address + len(self._pages))
 
     def __del__(self) -> None:
-        if not COMPILED and self.address:
-            AREAS.forget(self.address, self.address + len(self._pages))
+        if self._areas is not None and self.address:
+            self._areas.forget(self.address, self.address + len(self._pages))

@@ -8,6 +8,7 @@ Terms, what the chain told, in `matcher.kernel.terms`; tables lead to them by ke
 
      0     8       16       24           32        40    44    48     52
     | key | strike | most  | lots_max   | closes  | exp | mkt | call | tick_value |   instrument
+    | symbol (56) | its size (60) |
     | key | cap | price | fixed_at: FOREVER, not yet |                                expiry
     | old_taker | old_maker | new_taker | new_maker | active_at | zeros to 64 |       market
     | key | deposited | asks | is_open |                                              opened
@@ -55,6 +56,7 @@ def numbers(kind: str, size: int, names: tuple[str, ...]) -> np.dtype[Any]:
 
 QUAD: Final = numbers("quad", 32, ("first", "second", "third", "last"))
 CHILDREN: Final = record("children", 8, left=("u4", 0), right=("u4", 4))
+BYTE: Final = record("byte", 1, value=("u1", 0))
 CELL: Final = record("cell", 8, value=("i8", 0))
 SEAT: Final = record("seat", 4, number=("u4", 0))
 POOLS: Final = numbers("pools", 64, ("nodes", "children", "records", "end", "recorded"))
@@ -72,6 +74,8 @@ INSTRUMENT: Final = record(
     market=("u4", 44),
     call=("u4", 48),
     tick_value=("u4", 52),
+    symbol=("u4", 56),
+    symbol_size=("u4", 60),
 )
 EXPIRY: Final = record(
     "expiry", 32, key=("i8", 0), cap=("i8", 8), price=("i8", 16), fixed_at=("i8", 24)
@@ -96,6 +100,7 @@ TERMS: Final = numbers(
         "opened_table",
         "opened_bits",
         "markets",
+        "symbols",  # bytes, one after the other
     ),
 )
 
@@ -217,6 +222,7 @@ quad_last, set_quad_last = getter(QUAD, "last"), setter(QUAD, "last")
 children_left, set_children_left = getter(CHILDREN, "left"), setter(CHILDREN, "left")
 children_right, set_children_right = getter(CHILDREN, "right"), setter(CHILDREN, "right")
 
+byte_value, set_byte_value = getter(BYTE, "value"), setter(BYTE, "value")
 cell_value, set_cell_value = getter(CELL, "value"), setter(CELL, "value")
 seat_number, set_seat_number = getter(SEAT, "number"), setter(SEAT, "number")
 
@@ -241,6 +247,8 @@ instrument_expiry = getter(INSTRUMENT, "expiry")
 instrument_market = getter(INSTRUMENT, "market")
 instrument_call = getter(INSTRUMENT, "call")
 instrument_tick_value = getter(INSTRUMENT, "tick_value")
+instrument_symbol = getter(INSTRUMENT, "symbol")
+instrument_symbol_size = getter(INSTRUMENT, "symbol_size")
 
 expiry_key = getter(EXPIRY, "key")
 expiry_cap = getter(EXPIRY, "cap")
@@ -268,6 +276,7 @@ terms_opened = getter(TERMS, "opened")
 terms_opened_table = getter(TERMS, "opened_table")
 terms_opened_bits = getter(TERMS, "opened_bits")
 terms_markets = getter(TERMS, "markets")
+terms_symbols = getter(TERMS, "symbols")
 
 entry_account, set_entry_account = getter(ENTRY, "account"), setter(ENTRY, "account")
 entry_leaf, set_entry_leaf = getter(ENTRY, "leaf"), setter(ENTRY, "leaf")

@@ -160,6 +160,8 @@ class Terms:
     ----------
     address : int
         Of the terms record. It stays.
+    symbol_most : int
+        Bytes of the longest symbol.
     """
 
     def __init__(self) -> None:
@@ -169,6 +171,9 @@ class Terms:
         self._expiries = _Rows(r.EXPIRY)
         self._opened = _Rows(r.OPENED)
         self._markets = Pool(r.MARKET, r.MARKETS)
+        self._symbols = Pool(r.BYTE, 1 << 10)
+        self._symbols_size = 0
+        self.symbol_most = 0
         self._locate()
 
     def _locate(self) -> None:
@@ -183,6 +188,7 @@ class Terms:
         record["opened_table"] = self._opened.table.address
         record["opened_bits"] = self._opened.bits
         record["markets"] = self._markets.address
+        record["symbols"] = self._symbols.address
 
     def open_expiry(self, market: int, expiry: int, cap: int) -> None:
         """An expiry and its cap, atoms per lot; the first telling counts."""
@@ -196,6 +202,7 @@ class Terms:
     def list_instrument(
         self,
         index: int,
+        symbol: str,
         *,
         market: int,
         expiry: int,
@@ -208,7 +215,9 @@ class Terms:
 
         Parameters
         ----------
-        index, market, expiry : int
+        index : int
+        symbol : str
+        market, expiry : int
         call : bool
             Or a put.
         strike : int
@@ -233,6 +242,13 @@ class Terms:
         record["market"] = market
         record["call"] = call
         record["tick_value"] = tick_value
+        text = symbol.encode("ascii")
+        record["symbol"], record["symbol_size"] = self._symbols_size, len(text)
+        end = self._symbols_size + len(text)
+        self._symbols.grow(end)
+        self._symbols.array["value"][self._symbols_size : end] = list(text)
+        self._symbols_size = end
+        self.symbol_most = max(self.symbol_most, len(text))
         self._locate()
 
     def set_rates(

@@ -40,7 +40,7 @@ def ledger() -> Ledger:
         c.InstrumentListed(DEAR, 1, 0, EXPIRY + 24, 100),
     ):
         facts.observe(fact)
-    for account in (2, 3, 4):
+    for account in (1, 2, 3, 4):  # 1 only to show that it may not trade even so
         facts.observe(c.AccountOpened(account, owner_of(account)))
         facts.observe(c.Deposited(account, MONEY, START))
     made = Ledger(facts)
@@ -63,6 +63,7 @@ def fill(**changed: int) -> words.Fill:
     [
         (fill(taker=9), START, "account 9 was never opened"),
         (fill(taker=0), START, "account 0 may not trade"),
+        (fill(maker=1), START, "account 1 may not trade"),
         (fill(taker=3), START, "one account"),
         (fill(lots=0), START, "no lots"),
         (fill(instrument=9), START, "instrument 9 is not listed"),

@@ -8,12 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from matcher import commands as c
 from matcher import words
+from matcher.batch import order_file
 from matcher.errors import ProtocolError
+from matcher.facts import Facts
 from matcher.kernel.layout import COMMAND, EVENT, EVENT_NUMBERS, CommandKind, EventKind
 from matcher.kernel.opstream_layout import Stop
-from matcher.opstream import OpStream, words_of
-from matcher.types import ORDER_ID_END, U24, U32
+from matcher.lines import Decoder, Encoder
+from matcher.merkle import keccak
+from matcher.names import Names
+from matcher.opstream import OpStream, OrderFiles, messages_of, words_of
+from matcher.types import (
+    ORDER_ID_END,
+    U24,
+    U32,
+    U40,
+    Order,
+    SignedOrder,
+    Transfer,
+    Withdrawal,
+)
+from tests.support.pit import EXPIRY
 
 accounts = st.integers(0, U24)
 orders = st.integers(0, ORDER_ID_END - 1)
@@ -113,3 +129,65 @@ def test_arrays_of_another_shape_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=what):
         OpStream().begin(lines, ends, events)
+
+
+def listed() -> tuple[Facts, Encoder, Decoder]:
+    """A market with dear ticks, and a put; for the facts of a batcher and for lines."""
+    facts, names = Facts(300), Names(300)
+    encoder = Encoder(names)
+    for fact in (
+        c.MarketListed(1, "BTC", U32, 1000),
+        c.ExpiryOpened(1, EXPIRY, 1 << 50),
+        c.InstrumentListed(1, 1, 0, EXPIRY, 100),
+        c.InstrumentListed(7, 1, 1, EXPIRY, U24),
+    ):
+        facts.observe(fact)
+        encoder.encode(fact)
+    return facts, encoder, Decoder(names)
+
+
+FACTS, ENCODER, DECODER = listed()
+times = st.integers(0, U40)
+signatures = st.binary(min_size=64, max_size=64).map(lambda rs: rs + b"\x1b")
+placed = st.builds(
+    Order,
+    account=st.integers(2, U24),
+    instrument=st.sampled_from(sorted(FACTS.listings.by_symbol)),
+    buy=st.booleans(),
+    price=st.integers(0, (1 << 62) // U32).map(lambda tick: tick * U32),
+    quantity=st.integers(1, U32),
+    id=orders,
+    expiry=times,
+    flags=st.sampled_from([0, 1, 2, 4, 8, 9, 10, 12]),
+)
+money = st.integers(0, (1 << 63) - 1)
+users = st.integers(2, U24)
+withdrawals = st.builds(Withdrawal, users, money, orders, times)
+transfers = st.builds(Transfer, users, users, money, orders, times)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    st.integers(1, U40),
+    st.lists(st.tuples(placed | withdrawals | transfers, signatures), max_size=12),
+)
+def test_order_file_of_lines_is_that_of_the_messages(
+    batch: int, signed: list[tuple[Order | Withdrawal | Transfer, bytes]]
+) -> None:
+    signed = list(dict(signed).items())
+    lines = b""
+    for message, signature in signed:
+        digest, signer = keccak(repr(message).encode()), bytes([7] * 20)
+        command: c.Command
+        if isinstance(message, Order):
+            command = c.PlaceOrder(SignedOrder(message, signature, digest, signer))
+        elif isinstance(message, Withdrawal):
+            command = c.WithdrawRequest(message, signature, digest, signer)
+        else:
+            command = c.TransferRequest(message, signature, digest, signer)
+        lines += ENCODER.encode(command)
+    messages = messages_of(lines, DECODER)
+    assert [(m.message, m.signature) for m in messages] == signed
+    file, digest = OrderFiles(FACTS.terms).write(batch, lines)
+    assert file == order_file(batch, messages)
+    assert digest == keccak(file)

@@ -13,7 +13,7 @@ from sha3 import keccak_256
 from matcher.forest import cells
 from matcher.kernel import keccak
 from matcher.kernel.pool import Pool
-from matcher.kernel.settlement_layout import CELL, CHILDREN, QUAD
+from matcher.kernel.settlement_layout import BYTE, CELL, CHILDREN, QUAD
 from tests.support import lanes
 
 RATE = keccak.RATE
@@ -102,6 +102,16 @@ def test_hash_records_of_any_sizes_equals_pysha3(sizes: list[int], random: Rando
     for place, message in zip(order, messages, strict=True):
         assert nodes.array[place].tobytes() == keccak_256(b"\0" + message).digest()
     assert (nodes.array.view(np.int64)[[0, 1, 2, 3, -4, -3, -2, -1]] == 7).all()
+
+
+@pytest.mark.parametrize("size", [0, 1, 134, 135, 136, 137, 271, 272, 273, 5000])
+def test_hash_long_equals_pysha3(size: int) -> None:
+    message = bytes((i * size + 1) % 251 for i in range(size))
+    file, found = Pool(BYTE, size + 9 * RATE), Pool(CELL, 4 + keccak.SPACE_CELLS, ((QUAD, 0, 1),))
+    file.array["value"][:] = 7
+    file.array["value"][:size] = list(message)
+    keccak.hash_long(file.address, size, found.address, found.address + 32)
+    assert found.array[:4].tobytes() == keccak_256(message).digest()
 
 
 @pytest.mark.parametrize(

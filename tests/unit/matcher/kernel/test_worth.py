@@ -48,6 +48,7 @@ def test_worst_and_floor_of_any_positions_agree_with_the_reference(
     for index, row in enumerate(rows, 1):
         terms.list_instrument(
             index,
+            "",
             market=row[0][0],
             expiry=row[0][1],
             call=row[1],
