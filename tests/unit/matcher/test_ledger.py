@@ -23,6 +23,7 @@ from tests.support.pit import (
 
 MONEY = 1_000_000
 DEAR = 4  # an instrument with a cap of 2^40
+WORTHLESS = 60  # one that never pays, so that anybody may sell it
 CLOSES = EXPIRY * 3600 - WINDOWS.lag
 
 
@@ -132,6 +133,7 @@ def rich(ledger: Ledger) -> None:
         c.FeesSet(2, U32 >> 1, U32 >> 1, U32 >> 1, U32 >> 1, START),
         c.ExpiryOpened(2, EXPIRY, 1),
         *(c.InstrumentListed(index, 2, 0, EXPIRY, 0) for index in range(11, 11 + 40)),
+        c.InstrumentListed(WORTHLESS, 2, 1, EXPIRY, 0),
     ):
         ledger.facts.observe(fact)
 
@@ -147,6 +149,23 @@ def test_apply_one_position_too_many_raises(ledger: Ledger) -> None:
     apply(ledger, fill(instrument=42, tick=0, lots=1, taker_order=32))
     apply(ledger, fill(instrument=42, tick=0, lots=2, taker_order=33, flags=words.TAKER_SELLS))
     apply(ledger, fill(instrument=43, tick=0, lots=1, taker_order=34))
+
+
+def test_apply_position_beyond_its_width_raises_above_one_lot_before_below(ledger: Ledger) -> None:
+    rich(ledger)
+    one = fill(instrument=WORTHLESS, tick=0, lots=U32)
+    for order in range(128):
+        apply(ledger, one._replace(taker_order=order, maker_order=order))
+        if order % 30 == 29:
+            ledger.end_chunk(START)
+    rest = one._replace(lots=127, taker_order=200, maker_order=200)
+    apply(ledger, rest)  # 2^39 - 1 lots, and as many sold
+    with pytest.raises(ProtocolError, match=f"account 2 would hold {1 << 39} lots"):
+        apply(ledger, rest._replace(lots=1))
+    apply(ledger, rest._replace(lots=1, taker=4))
+    with pytest.raises(ProtocolError, match=f"account 3 would hold {-(1 << 39) - 1} lots"):
+        apply(ledger, rest._replace(lots=1, taker=4))
+    ledger.end_chunk(START)
 
 
 DEAREST = (1 << 62) // U32  # ticks of one lot whose notional is just below 2^62
