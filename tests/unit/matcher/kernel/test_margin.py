@@ -37,6 +37,7 @@ from tests.support.margins import (
 
 CAP = 1000
 CALL, PUT = 1, 0
+KEY_USES = 24  # byte of a group's key where they begin
 
 
 @pytest.fixture
@@ -180,6 +181,7 @@ def test_groups_and_blocks_that_are_dropped_are_used_again(pool: Pool) -> None:
             for strike in range(100, 100 + 10 * MAX_POSITIONS, 10):
                 pool(ENTER, first, strike)
             assert pool.groups[first]["quads"] > 1
+            assert uses_of(pool, first) == [0, 0] + [1] * MAX_POSITIONS
         for expiry, number in zip(range(20, 23), numbers, strict=True):
             assert pool(FIND, first, 1, expiry) == (number, 0)
         assert pool(FIND, first, 2, 20) == (0, 0)
@@ -190,6 +192,14 @@ def test_groups_and_blocks_that_are_dropped_are_used_again(pool: Pool) -> None:
         assert pool.keys[number]["account"] == 0
     assert pool.context[0]["groups_used"] == 3
     assert pool.context[0]["group_blocks_used"] == 3
+
+
+def uses_of(pool: Pool, group: int) -> list[int]:
+    """How many instruments in use have their strike at each point."""
+    start = KEY_USES
+    row = pool.keys[group : group + 1].view(np.uint8)
+    uses: list[int] = row[start : start + int(pool.groups[group]["points"])].tolist()
+    return uses
 
 
 def test_room_for_a_group_ends_with_the_groups_or_the_blocks() -> None:
