@@ -7,9 +7,11 @@ is first tried with that key, which takes a third of the time of recovering any.
 same either way (`matcher.kernel.known`).
 """
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -25,12 +27,12 @@ from matcher.eip712 import (
     signed_by_zero,
     unrecoverable,
 )
-from matcher.kernel import known
 from matcher.kernel.digests import copy_signatures, digest_requests
 from matcher.kernel.secp import ADDRESS_BYTES, FORGED, KNOWN, LIBRARY, SIGNED, ZERO, recover_signers
 from matcher.kernel.signed import SIGNATURE_BYTES
 from matcher.types import FEE_ACCOUNT, Report, Transfer
 
+T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 TABLES: Final = 256  # keys that are known at once: 22 MB
@@ -102,6 +104,7 @@ class _Key(NamedTuple):
 
     signer: bytes
     table: NDArray[np.int64]
+    base: NDArray[np.int64]  # the base point's table, the same for all
 
 
 class KnownKeys:
@@ -116,8 +119,10 @@ class KnownKeys:
 
     Notes
     -----
-    May be shared by threads. An account whose guess was wrong has none until one key has signed
-    `after` times in a row again, so that two keys taking turns cost no more than recovery.
+    May be shared by threads. Tables are made in a thread of its own, which also imports what is
+    compiled for them: until then everybody is recovered. An account whose guess was wrong has none
+    until one key has signed `after` times in a row again, so that two keys taking turns cost no
+    more than recovery.
     """
 
     def __init__(self, tables: int = TABLES, after: int = AFTER):
@@ -126,6 +131,8 @@ class KnownKeys:
         self._keys: OrderedDict[bytes, _Key] = OrderedDict()  # by signer, oldest need first
         self._of_account: OrderedDict[int, _Key] = OrderedDict()
         self._streaks: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
+        self._making: dict[bytes, Future[None]] = {}
+        self._base: NDArray[np.int64] | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -162,32 +169,53 @@ class KnownKeys:
                 del self._of_account[account]
             last, count = self._streaks.pop(account, (signer, 0))
             count = count + 1 if last == signer else 1
-            if count < self._after:
-                self._streaks[account] = signer, count
-                if len(self._streaks) > ACCOUNTS:
-                    self._streaks.popitem(last=False)
+            key = self._keys.get(signer)
+            if count >= self._after and key is not None:
+                self._keys.move_to_end(signer)
+                _remember(self._of_account, account, key)
                 return
-            self._of_account[account] = self._key(signer, point)
-            if len(self._of_account) > ACCOUNTS:
-                self._of_account.popitem(last=False)
+            _remember(self._streaks, account, (signer, count))
+            if count >= self._after and signer not in self._making:
+                self._making[signer] = _maker().submit(self._make, signer, point)
 
-    def _key(self, signer: bytes, point: bytes) -> _Key:
-        key = self._keys.get(signer)
-        if key is None:
-            table = known.aligned(known.KEY_WORDS)
-            half = len(point) // 2
-            x, y = int.from_bytes(point[:half], "big"), int.from_bytes(point[half:], "big")
-            known.make_table(known.words_of(x, y), known.KEY_BITS, known.CONSTANTS, table)
-            key = self._keys[signer] = _Key(signer, table)
+    def settle(self) -> None:
+        """Wait until the tables that are wanted by now are made."""
+        with self._lock:
+            making = list(self._making.values())
+        for future in making:
+            future.result()
+
+    def _make(self, signer: bytes, point: bytes) -> None:
+        from matcher.kernel import known
+
+        half = len(point) // 2
+        x, y = int.from_bytes(point[:half], "big"), int.from_bytes(point[half:], "big")
+        table = known.aligned(known.KEY_WORDS)
+        known.make_table(known.words_of(x, y), known.KEY_BITS, known.CONSTANTS, table)
+        if self._base is None:
+            self._base = known.base_table()
+        with self._lock:
+            self._keys[signer] = _Key(signer, table, self._base)
+            del self._making[signer]
             if len(self._keys) > self._most:
-                self._forget()
-        self._keys.move_to_end(signer)
-        return key
+                forgotten, _ = self._keys.popitem(last=False)
+                held = [a for a, key in self._of_account.items() if key.signer == forgotten]
+                for account in held:
+                    del self._of_account[account]
 
-    def _forget(self) -> None:
-        signer, _ = self._keys.popitem(last=False)
-        for account in [a for a, key in self._of_account.items() if key.signer == signer]:
-            del self._of_account[account]
+
+@functools.cache
+def _maker() -> ThreadPoolExecutor:
+    """The thread that makes tables: of the process."""
+    return ThreadPoolExecutor(1, thread_name_prefix="keys")
+
+
+def _remember(entries: OrderedDict[int, T], account: int, value: T) -> None:
+    """Note something of an account as the newest, and forget the oldest if there are too many."""
+    entries[account] = value
+    entries.move_to_end(account)
+    if len(entries) > ACCOUNTS:
+        entries.popitem(last=False)
 
 
 class Recovery:
@@ -203,7 +231,6 @@ class Recovery:
     def __init__(self, domain: Domain, keys: KnownKeys | None = None):
         self._prefix = np.frombuffer(bytearray(domain.prefix), np.uint8)
         self._keys = KnownKeys() if keys is None else keys
-        self._base = known.base_table()
 
     def answer(self, claims: Sequence[Claim]) -> list[Answer]:
         """Digests and signers, in the order of the claims. Other threads run meanwhile."""
@@ -217,9 +244,7 @@ class Recovery:
         guesses = [self._keys.guess(account) for account in accounts]
         verdicts = np.full(count, FORGED, np.uint8)
         if count - guesses.count(None) >= WORTH:
-            places = [0 if key is None else key.table.ctypes.data for key in guesses]
-            tables = np.array(places, np.int64)
-            known.verify_known(signatures, digests, tables, self._base, known.CONSTANTS, verdicts)
+            _try_known(guesses, signatures, digests, verdicts)
         signers = np.zeros(ADDRESS_BYTES * count, np.uint8)
         points = np.zeros(_POINT_BYTES * count, np.uint8)
         recover_signers(LIBRARY, signatures, digests, signers, points, verdicts)
@@ -238,6 +263,20 @@ class Recovery:
                 Answer(hashes[_DIGEST_BYTES * i : _DIGEST_BYTES * (i + 1)], signer, verdict)
             )
         return answers
+
+
+def _try_known(
+    guesses: Sequence[_Key | None],
+    signatures: NDArray[np.uint8],
+    digests: NDArray[np.int64],
+    verdicts: NDArray[np.uint8],
+) -> None:
+    """Verify what is guessed. Written: `verdicts`, as `matcher.kernel.known.verify_known` does."""
+    from matcher.kernel import known  # there by now: it made the tables
+
+    tables = np.array([0 if key is None else key.table.ctypes.data for key in guesses], np.int64)
+    base = next(key.base for key in guesses if key is not None)
+    known.verify_known(signatures, digests, tables, base, known.CONSTANTS, verdicts)
 
 
 def _account(message: Message) -> int:

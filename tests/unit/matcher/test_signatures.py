@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import eip712
@@ -177,6 +177,7 @@ by_few = st.builds(Order, few, symbols, st.booleans(), u64, u64, u44, u40, st.in
 sent = st.tuples(by_few, st.sampled_from(KEYS[:3]), st.integers(0, 9))
 
 
+@settings(deadline=None)  # tables are made meanwhile
 @given(st.lists(st.lists(sent, max_size=12), max_size=6), st.integers(1, 3), st.integers(1, 3))
 def test_known_keys_never_change_an_answer(parts, tables, after):
     keys = KnownKeys(tables, after)
@@ -184,6 +185,7 @@ def test_known_keys_never_change_an_answer(parts, tables, after):
     for part in parts:
         claims = [claim(order, tampered(sign(order, key), how)) for order, key, how in part]
         assert batch(claims, recovery) == [one_by_one(asked) for asked in claims]
+        keys.settle()
         assert len(keys) <= tables
 
 
@@ -207,9 +209,15 @@ def orders_of(account: int, key: coincurve.PrivateKey, count: int, first: int = 
 
 def test_key_that_signed_often_enough_is_known_and_not_recovered(monkeypatch):
     seen = spied(monkeypatch)
-    recovery = Recovery(DOMAIN, KnownKeys(after=5))
+    keys = KnownKeys(after=5)
+    recovery = Recovery(DOMAIN, keys)
     batch(orders_of(7, KEYS[0], 4), recovery)
+    keys.settle()
+    assert len(keys) == 0
     batch(orders_of(7, KEYS[0], 4, 4), recovery)
+    keys.settle()
+    assert len(keys) == 1
+    batch(orders_of(7, KEYS[0], 1, 9), recovery)  # sees that there is a table
     assert seen == []
     claims = orders_of(7, KEYS[0], 20, 8) + orders_of(8, KEYS[0], 3)
     assert batch(claims, recovery) == [one_by_one(asked) for asked in claims]
@@ -218,23 +226,32 @@ def test_key_that_signed_often_enough_is_known_and_not_recovered(monkeypatch):
 
 def test_account_whose_keys_take_turns_is_not_guessed(monkeypatch):
     seen = spied(monkeypatch)
-    recovery = Recovery(DOMAIN, KnownKeys(after=3))
+    keys = KnownKeys(after=3)
+    recovery = Recovery(DOMAIN, keys)
+
+    def sign_two(key: int, first: int) -> None:
+        batch(orders_of(7, KEYS[key], 2, first), recovery)
+        keys.settle()
+
     for turn in range(10):
-        batch(orders_of(7, KEYS[turn % 2], 2, 2 * turn), recovery)
-    assert seen == []
-    for turn in range(3):
-        batch(orders_of(7, KEYS[0], 2, 50 + turn), recovery)
-    assert seen == [(2, 2)]
-    batch(orders_of(7, KEYS[1], 2, 90), recovery)
+        sign_two(turn % 2, 2 * turn)
+    assert (seen, len(keys)) == ([], 0)
+    for turn in range(4):
+        sign_two(0, 50 + 2 * turn)
+    assert seen == [(2, 2)]  # a table after the second, a guess after the third
+    sign_two(1, 90)
     assert seen == [(2, 2), (2, 0)]  # wrong: forgotten
-    batch(orders_of(7, KEYS[0], 2, 95), recovery)
+    sign_two(0, 95)
     assert len(seen) == 2
 
 
 def test_known_key_with_another_v_is_not_its_signature(monkeypatch):
     seen = spied(monkeypatch)
-    recovery = Recovery(DOMAIN, KnownKeys(after=2))
-    batch(orders_of(7, KEYS[0], 3), recovery)
+    keys = KnownKeys(after=2)
+    recovery = Recovery(DOMAIN, keys)
+    for first in (0, 5):
+        batch(orders_of(7, KEYS[0], 3, first), recovery)
+        keys.settle()
     made = [Order(7, "X", False, 1, 1, i, 1, 0) for i in range(40)]
     claims = [claim(order, tampered(sign(order, KEYS[0]), 0)) for order in made]
     answers = batch(claims, recovery)
