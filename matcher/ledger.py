@@ -68,6 +68,7 @@ class Ledger:
         self.root = root
         self._forest = Forest() if forest is None else forest
         self._swept_to = 0
+        self._kernel = runner()  # now, not with the first op
         self._word = Pool(QUAD, 1)
         self._out = Pool(QUAD, max(1, (room + 1) * CHUNK_WORDS))
         self._memory = _Workspace(self._forest, facts, self._out)
@@ -189,7 +190,7 @@ class Ledger:
             chunks = count // CHUNK_OPS + 2 if count <= CHUNK_OPS else count  # each may end early
             self._forest.reserve(chunks * CHUNK_NODES, chunks * CHUNK_CELLS)
         self._memory.state["built_at"] = built_at
-        return runner()(self._memory.address, errand, address, count)
+        return self._kernel(self._memory.address, errand, address, count)
 
     def _name_root(self) -> None:
         self.root = self._forest.name(int(self._memory.state["root"]))

@@ -4,11 +4,9 @@ import json
 import os
 from itertools import chain
 from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from matcher import commands as c
 from matcher import events as e
@@ -16,6 +14,8 @@ from matcher.batch import genesis
 from matcher.batcher import Batch, Batcher
 from matcher.engine import Engine
 from matcher.errors import ChainError, JournalError
+from matcher.kernel.exchange import Matching
+from matcher.kernel.layout import COMMAND
 from matcher.lines import Encoder
 from matcher.merkle import leaf_hash
 from matcher.names import Names
@@ -27,7 +27,6 @@ from matcher.reference.tree import Path, root_from
 from matcher.types import ACCOUNT_TREE_DEPTH, CHUNK_WORDS, SLOT_TREE_DEPTH
 from tests.support.streams import random_stream
 from tests.support.street import START, WINDOWS
-from tests.support.told import lines_of, records_of
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 RUNS = [(seed, limit) for seed in range(40 if FUZZ else 1) for limit in (100, 1, 2)]
@@ -115,16 +114,16 @@ def revived(batcher: Batcher) -> Batcher:
     return fresh
 
 
-def test_batches_from_lines_and_events_are_those_from_objects() -> None:
+def test_batches_from_the_kernels_lines_and_events_are_those_from_objects() -> None:
     """Told in pieces of any size, as a process reads that follows the journal.
 
     Both batchers are dumped and loaded now and then, in the middle of batches and of chunks.
     """
     engine, encoder = Engine(WINDOWS), Encoder(Names(WINDOWS.lag))
+    kernel = Matching(lag=WINDOWS.lag)
     ours, theirs = (Batcher(genesis(DEPLOYED), WINDOWS, 3, max_chunks=2) for _ in range(2))
     made: tuple[list[Batch], list[Batch]] = ([], [])
     lines: list[bytes] = []
-    told: list[NDArray[Any]] = []
     random = Random(5)
     begun = set()
     for command in chain(random_stream(11, LENGTH), [c.CloseBatch()]):
@@ -135,11 +134,12 @@ def test_batches_from_lines_and_events_are_those_from_objects() -> None:
             continue
         made[0].extend(theirs.add(command, events))
         lines.append(encoded)
-        told.append(records_of(events))
         if random.random() < 0.02 or isinstance(command, c.CloseBatch):
-            ends = np.cumsum([len(records) for records in told]).astype(np.int64)
-            made[1].extend(ours.add_events(lines_of(lines), ends, np.concatenate(told)))
-            lines, told = [], []
+            told = np.frombuffer(b"".join(lines), COMMAND).copy()
+            ends = np.zeros(len(lines), np.int64)
+            answered = kernel.run(told, ends)
+            made[1].extend(ours.add_events(told, ends, answered))
+            lines = []
             if random.random() < 0.3:
                 begun.add(ours.pending_ops % 30 > 0)
                 ours, theirs = revived(ours), revived(theirs)
@@ -152,8 +152,7 @@ def test_batches_from_lines_and_events_are_those_from_objects() -> None:
         "Withdrawal",
         "Transfer",
     }
-    standing = sum(len(account.open) for account in engine._state.accounts.values())
-    assert len(ours._stream) == standing > 0
+    assert len(ours._stream) == kernel.live > 0
     for batch in made[0]:
         for account in (0, 2, 5):
             assert ours.account_proof(batch.id, account) == theirs.account_proof(batch.id, account)

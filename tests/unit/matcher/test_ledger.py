@@ -73,6 +73,7 @@ def fill(**changed: int) -> words.Fill:
         (fill(tick=(1 << 32) - 1, lots=(1 << 32) - 1), START, "notional"),
         (fill(tick=0, lots=(1 << 17) + 1, instrument=DEAR), START, "would hold 131073 lots"),
         (words.Credit(2, 1), START, "credited 1000001 of 1000000"),
+        (words.Credit(2, U64), START, f"credited {MONEY + U64} of 1000000"),
         (words.Transfer(2, 2, 1, 1), START, "to itself"),
         (words.Release(2, 0, 1), START, "served 0, asks 0"),
         (words.Settle(2, 1, EXPIRY), START, "no price was fixed"),
