@@ -10,7 +10,7 @@ same either way (`matcher.kernel.known`).
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -142,13 +142,14 @@ class KnownKeys:
         """The key that an account is tried with."""
         return self._of_account.get(account)
 
-    def confirmed(self, account: int, key: _Key) -> None:
-        """The guess was right: keep it longest."""
+    def confirmed(self, guesses: Mapping[int, _Key]) -> None:
+        """Guesses, by account, were right: keep them longest."""
         with self._lock:
-            if key.signer in self._keys:
-                self._keys.move_to_end(key.signer)
-            if account in self._of_account:
-                self._of_account.move_to_end(account)
+            for account, key in guesses.items():
+                if key.signer in self._keys:
+                    self._keys.move_to_end(key.signer)
+                if account in self._of_account:
+                    self._of_account.move_to_end(account)
 
     def recovered(self, account: int, signer: bytes, point: bytes) -> None:
         """Somebody who was not guessed has signed for an account.
@@ -249,19 +250,22 @@ class Recovery:
         points = np.zeros(_POINT_BYTES * count, np.uint8)
         recover_signers(LIBRARY, signatures, digests, signers, points, verdicts)
         hashes, addresses, publics = digests.tobytes(), signers.tobytes(), points.tobytes()
-        answers = []
+        answers: list[Answer] = []
+        right: dict[int, _Key] = {}
         for i, verdict in enumerate(verdicts.tolist()):
             signer, key = addresses[ADDRESS_BYTES * i : ADDRESS_BYTES * (i + 1)], guesses[i]
             if verdict == KNOWN:
                 assert key is not None
                 signer, verdict = key.signer, SIGNED  # noqa: PLW2901 - to others it is the same
-                self._keys.confirmed(accounts[i], key)
+                right[accounts[i]] = key
             elif verdict == SIGNED and (key is None or key.signer != signer):
                 point = publics[_POINT_BYTES * i : _POINT_BYTES * (i + 1)]
                 self._keys.recovered(accounts[i], signer, point)
             answers.append(
                 Answer(hashes[_DIGEST_BYTES * i : _DIGEST_BYTES * (i + 1)], signer, verdict)
             )
+        if right:
+            self._keys.confirmed(right)
         return answers
 
 
