@@ -51,10 +51,14 @@ class DyingWriter(Writer):
         )
         if self._doomed:
             self._die("read")
-        super()._write_group()
+            note = self._board.note_group
 
-    def _apply(self, command: c.Command) -> None:
-        super()._apply(command)
+            def note_and_die(*group: Any) -> None:
+                note(*group)
+                self._die("noted")
+
+            self._board.note_group = note_and_die  # type: ignore[method-assign]
+        super()._write_group()
 
     def _send_acks(self) -> None:
         doomed = getattr(self, "_doomed", False) and any(self._unsent.values())
@@ -173,7 +177,7 @@ async def settled(work: Coroutine[Any, Any, list[Event]]) -> list[Event] | Excep
         return error
 
 
-@pytest.mark.parametrize("step", ["read", "synced", "acked"])
+@pytest.mark.parametrize("step", ["read", "noted", "synced", "acked"])
 async def test_matcher_killed_between_its_steps_does_everything_once(
     floor: Floor, step: str
 ) -> None:
@@ -204,7 +208,7 @@ async def test_matcher_killed_between_its_steps_does_everything_once(
     doomed = answers["doomed"]
     assert isinstance(doomed, list)
     lost = isinstance(doomed[0], Rejected)
-    if step == "read":
+    if step in ("read", "noted"):
         assert lost
     else:
         assert isinstance(doomed[0], OrderAccepted)
