@@ -93,6 +93,7 @@ parsers = (
     lambda value: wire.order_requests(value),
     lambda value: wire.subscription(value),
     lambda value: wire.signed(value, "cancel", wire.cancel),
+    wire.arm,
 )
 
 
@@ -343,6 +344,19 @@ def test_order_requests_too_many_or_none_are_refused():
     refused(wire.order_requests, {"orders": many}, Reject.TOO_LARGE, "orders")
     refused(wire.order_requests, {"orders": []}, Reject.TOO_LARGE, "orders")
     refused(wire.order_requests, {"orders": good}, Reject.MALFORMED, "orders")
+
+
+def test_arm_takes_a_timeout_from_none_to_the_most():
+    terms = {"account": "7", "instrument": "", "expiry": "1790000000"}
+    good = {"cancelAll": terms, "signature": SIGNATURE, "timeout": "0"}
+    assert wire.arm(good).timeout == 0
+    most = str(wire.MAX_TIMEOUT)
+    assert wire.arm(good | {"timeout": most}).timeout == wire.MAX_TIMEOUT
+    over = str(wire.MAX_TIMEOUT + 1)
+    refused(wire.arm, good | {"timeout": over}, Reject.OUT_OF_RANGE, "timeout", f'"{over}"')
+    refused(wire.arm, good | {"timeout": 30}, Reject.NOT_AN_INTEGER, "timeout")
+    refused(wire.arm, good | {"cancelAll": {}}, Reject.MISSING_FIELD, "cancelAll.account")
+    refused(wire.arm, good | {"op": "arm"}, Reject.UNKNOWN_FIELD, "op")
 
 
 def test_signed_names_the_message_it_wants():
