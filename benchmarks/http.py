@@ -72,7 +72,7 @@ async def exchange(directory: Path) -> tuple[Any, Any]:
     from matcher.archive import Archive
     from matcher.batch import genesis
     from matcher.batcher import Batcher
-    from matcher.engine import Engine
+    from matcher.exchange import Exchange
     from matcher.feed import Feed
     from matcher.gateway import NoChain, make_app
     from matcher.journal import Identity, Journal
@@ -81,7 +81,7 @@ async def exchange(directory: Path) -> tuple[Any, Any]:
     first = genesis(START - 10)
     sequencer = Sequencer(
         Journal(directory / "journal", Identity(1337, DOMAIN.verifying_contract, keccak(first))),
-        Engine(WINDOWS),
+        Exchange(WINDOWS),
         Batcher(first, WINDOWS, operator=1),
         Archive(directory / "archive"),
         clock=lambda: START,

@@ -21,8 +21,8 @@ from matcher.batch import Batch, genesis
 from matcher.batcher import Batcher
 from matcher.chain.committer import Committer, Stage
 from matcher.chain.follower import Follower
-from matcher.engine import Engine
 from matcher.errors import ChainError, InvariantBroken
+from matcher.exchange import Exchange
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway import make_app
@@ -55,7 +55,7 @@ class Pipeline:
         self.genesis = genesis(deployment.genesis_built_at)
         registry = bytes.fromhex(deployment.addresses["registry"][2:])
         self.identity = Identity(deployment.chain_id, registry, keccak(self.genesis))
-        self.engine = Engine(deployment.windows)
+        self.engine = Exchange(deployment.windows)
         self.archive = Archive(directory / "batches")
         self.follower = Follower(deployment.w3, deployment)
         self._time = 0
@@ -192,7 +192,7 @@ class Pipeline:
 
     def replayed_hash(self) -> bytes:
         """State hash of a new engine that was told the journal; the sequencer must be stopped."""
-        engine = Engine(self.world.deployment.windows)
+        engine = Exchange(self.world.deployment.windows)
         with Journal(self.directory / "journal", self.identity) as journal:
             for _, command in journal.replay():
                 try:

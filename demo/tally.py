@@ -9,7 +9,7 @@ from demo.stage import World
 from demo.steps import Style
 from matcher import commands as c
 from matcher import events as e
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.types import FEE_ACCOUNT
 
 PICTURED = 3  # instruments
@@ -30,7 +30,7 @@ class _Money:
 class Tally:
     """What happened, from events alone."""
 
-    def __init__(self, world: World, engine: Engine):
+    def __init__(self, world: World, engine: Exchange):
         self._world = world
         self._engine = engine
         self._money: dict[int, _Money] = {FEE_ACCOUNT: _Money()}

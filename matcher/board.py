@@ -146,29 +146,24 @@ class Account:
 
 
 class _Accounts(Mapping[int, Account]):
-    """Accounts that are open."""
+    """Accounts that are open, in the order in which they were opened."""
 
     def __init__(self, board: "Board"):
         self._board = board
 
-    def _opened(self) -> Any:
-        count = self._board.number("accounts_count")
-        return self._board.records("accounts")["opened"][:count]
-
     def __getitem__(self, index: int) -> Account:
-        if index not in self:
+        if index not in self._board.names.owners:
             raise KeyError(index)
         return Account(self._board, index)
 
     def __contains__(self, index: object) -> bool:
-        opened = self._opened()
-        return isinstance(index, int) and 0 <= index < len(opened) and bool(opened[index])
+        return index in self._board.names.owners
 
     def __iter__(self) -> Iterator[int]:
-        return iter(np.flatnonzero(self._opened()).tolist())
+        return iter(self._board.names.owners)
 
     def __len__(self) -> int:
-        return int(np.count_nonzero(self._opened()))
+        return len(self._board.names.owners)
 
 
 class Board:
@@ -424,7 +419,8 @@ class Board:
         yield f"time {self.now} {batch} {self.number('next_seq')}"
         yield f"halted {self.number('halted')}"
         yield from self._listing_lines()
-        for index in self.accounts:
+        opened = self.records("accounts")["opened"][: self.number("accounts_count")]
+        for index in np.flatnonzero(opened).tolist():
             yield from self._account_lines(Account(self, index))
         yield from self._order_lines()
 

@@ -24,7 +24,7 @@ from matcher.errors import ChainError
 from matcher.events import Event
 from matcher.redate import RedateError
 from matcher.settings import Settings
-from matcher.views import Views
+from matcher.board import Board
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class ChainSide:
     settings : Settings
     deployment : Deployment
     door : Door
-    views : Views
+    views : Board
         The exchange as of what was applied here.
     batcher : Batcher
     archive : Archive
@@ -103,7 +103,7 @@ class ChainSide:
         settings: Settings,
         deployment: Deployment,
         door: Door,
-        views: Views,
+        views: Board,
         batcher: Batcher,
         archive: Archive,
         ending: asyncio.Event,

@@ -236,8 +236,8 @@ class Exchange(Board):
         self.kernel.check()
         self._check_money()
         self._check_positions()
-        own = {o.account * SLOTS + o.id % SLOTS for o in self._standing()}
-        if own != self._signed.keys():
+        standing = {o.account * SLOTS + o.id % SLOTS for o in self._standing()}
+        if standing != self._signed.keys():
             raise InvariantBroken("the signed orders that are kept are not those in the books")
 
     def _standing(self) -> list[Any]:

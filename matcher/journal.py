@@ -37,6 +37,7 @@ from matcher.groups import (
 from matcher.progress import NOWHERE, SYNCED, WRITTEN, ProgressWriter
 from matcher.reading import Cut, Identity, find_end, groups_of
 from matcher.segment_files import SEGMENT_BYTES, SegmentWriter, Sizes
+from matcher.widths import require_widths
 
 __all__ = ["Cut", "Identity", "Journal", "encode"]
 
@@ -69,7 +70,8 @@ def encode(command: Command) -> bytes:
     Raises
     ------
     JournalError
-        If it could not be read back: a field of another type, or beyond 64 bits.
+        If it could not be read back, or is none that the exchange takes: a field of another type, or
+        beyond its width.
     """
     try:
         payload = _encoder.encode(command)
@@ -78,6 +80,7 @@ def encode(command: Command) -> bytes:
         raise JournalError(f"{type(command).__name__} cannot be journaled: {error}") from error
     if again != command:
         raise JournalError(f"{command} would be read back as {again}")
+    require_widths(command)
     if len(payload) > COMMAND_MAX:
         raise JournalError(f"{type(command).__name__}: {len(payload)} bytes")
     return payload

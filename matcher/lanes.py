@@ -24,7 +24,7 @@ from matcher.errors import Reject
 from matcher.events import Event, Rejected
 from matcher.journal import encode
 from matcher.types import OrderFlag
-from matcher.views import Views
+from matcher.board import Board
 
 ORDINARY_SHARE: Final = 4  # one place in so many of a group is kept for new orders that wait
 
@@ -126,11 +126,11 @@ class Lanes:
 
     Parameters
     ----------
-    views : Views
+    views : Board
         Of the exchange: which symbol is which instrument.
     """
 
-    def __init__(self, views: Views):
+    def __init__(self, views: Board):
         self._views = views
         self._own: deque[Entry] = deque()
         self._urgent: deque[Entry] = deque()
@@ -252,7 +252,7 @@ class Lanes:
 # --- what stands around a group -------------------------------------------------------------------
 
 
-def with_needs(entries: Iterable[Entry], views: Views, time: int) -> list[Entry]:
+def with_needs(entries: Iterable[Entry], views: Board, time: int) -> list[Entry]:
     """A group: before each command what it needs, which is the time and an open batch.
 
     Parameters
@@ -280,7 +280,7 @@ def with_needs(entries: Iterable[Entry], views: Views, time: int) -> list[Entry]
     return group
 
 
-def due(views: Views, policy: Policy, newest: int) -> list[c.Command]:
+def due(views: Board, policy: Policy, newest: int) -> list[c.Command]:
     """Commands that nobody sends: close the batch that is due, open one for what waits.
 
     Parameters

@@ -29,7 +29,6 @@ _SIGNED: Final = struct.Struct("<32s20sB11x")
 _RATES: Final = struct.Struct("<4q32x")
 _FIRST_FACT: Final = int(CommandKind.MARKET_LISTED)
 _ANNEX_AT: Final = 4  # byte of a line that says how many follow it
-_TEXT_MAX: Final = 255 * LINE  # bytes
 _AMOUNT_MAX: Final = (1 << 63) - 1  # atoms; no account ever has so many
 _NO_SIGNATURE: Final = bytes(65)
 _NO_DIGEST: Final = bytes(32)
@@ -59,7 +58,7 @@ class Encoder:
             ),
             c.ChainBlock: lambda x, o: (
                 _fact(CommandKind.CHAIN_BLOCK, annex=1, value=x.number, time=x.time, origin=o)
-                + _signed(x, x.hash)
+                + _signed(x.hash)
             ),
             c.MarketListed: _market,
             c.FeesSet: _fees,
@@ -97,7 +96,7 @@ class Encoder:
             c.OperatorNamed: lambda x, o: _fact(
                 CommandKind.OPERATOR_NAMED, value=x.operator, origin=o
             ),
-            c.Halted: lambda x, o: _with_text(CommandKind.HALTED, x, x.reason, origin=o),
+            c.Halted: lambda x, o: _with_text(CommandKind.HALTED, x.reason, origin=o),
             c.Resumed: lambda _, o: _fact(CommandKind.RESUMED, origin=o),
             c.PlaceOrder: self._place,
             c.CancelOrder: lambda x, o: _command(
@@ -136,11 +135,11 @@ class Encoder:
         ChainError
             For a fact that the chain cannot tell.
         """
-        try:
-            require_widths(command)
-            lines = self._packers[type(command)](command, origin)
-        except (struct.error, TypeError, AttributeError, KeyError) as error:
-            raise JournalError(f"{command!r:.200}: no command: {error}") from error
+        pack = self._packers.get(type(command))
+        if pack is None:
+            raise JournalError(f"{command!r:.200}: no command")
+        require_widths(command)
+        lines = pack(command, origin)
         if lines[0] >= _FIRST_FACT:
             self.names.learn(command, self.names.number_for(command))
         return lines
@@ -151,7 +150,7 @@ class Encoder:
         number = self.names.number_for(fact)
         return _fact(
             CommandKind.ACCOUNT_OPENED, annex=1, account=fact.account, signer=number, origin=origin
-        ) + _signed(fact, address=fact.owner)
+        ) + _signed(address=fact.owner)
 
     def _key(self, fact: c.KeySet, origin: int) -> bytes:
         return _fact(
@@ -162,7 +161,7 @@ class Encoder:
             value=fact.valid_from,
             time=fact.valid_until,
             origin=origin,
-        ) + _signed(fact, address=fact.key)
+        ) + _signed(address=fact.key)
 
     # --- traders ---------------------------------------------------------------------------------
 
@@ -196,7 +195,7 @@ class Encoder:
                 0,
                 origin,
             )
-            + _signed(command, signed.digest, signed.signer, signed.signature)
+            + _signed(signed.digest, signed.signer, signed.signature)
             + signed.signature[:64]
         )
 
@@ -210,7 +209,7 @@ class Encoder:
             time=command.expiry,
             signer=self.names.number_of(command.account, command.signer),
             origin=origin,
-        ) + _signed(command, command.digest or _NO_DIGEST, command.signer)
+        ) + _signed(command.digest or _NO_DIGEST, command.signer)
 
     def _withdraw(self, command: c.WithdrawRequest, origin: int) -> bytes:
         message = command.message
@@ -282,16 +281,9 @@ def _fact(
     )  # fmt: skip
 
 
-def _with_text(kind: int, command: c.Command, text: str, **fields: int) -> bytes:
+def _with_text(kind: int, text: str, **fields: int) -> bytes:
     """A fact and, in its annex, a text."""
-    try:
-        data = text.encode()
-    except UnicodeEncodeError as error:
-        raise JournalError(f"{type(command).__name__}: {text!a}: no UTF-8 text") from error
-    if len(data) > _TEXT_MAX:
-        raise JournalError(
-            f"{type(command).__name__}: found a text of {len(data)} bytes, allowed {_TEXT_MAX}"
-        )
+    data = text.encode()
     lines = -(-len(data) // LINE)
     return _fact(kind, annex=lines, strike=len(data), **fields) + data.ljust(lines * LINE, b"\0")
 
@@ -299,7 +291,6 @@ def _with_text(kind: int, command: c.Command, text: str, **fields: int) -> bytes
 def _market(fact: c.MarketListed, origin: int) -> bytes:
     return _with_text(
         CommandKind.MARKET_LISTED,
-        fact,
         fact.name,
         market=fact.market,
         value=fact.tick_value,
@@ -316,20 +307,14 @@ def _fees(fact: c.FeesSet, origin: int) -> bytes:
 
 def _proof(command: c.WithdrawRequest | c.TransferRequest) -> bytes:
     signature = command.signature
-    return _signed(command, command.digest, command.signer, signature) + signature[:64]
+    return _signed(command.digest, command.signer, signature) + signature[:64]
 
 
 def _signed(
-    command: c.Command,
     digest: bytes = _NO_DIGEST,
     address: bytes = bytes(20),
     signature: bytes = _NO_SIGNATURE,
 ) -> bytes:
-    if len(digest) != 32 or len(address) != 20 or len(signature) != 65:
-        raise JournalError(
-            f"{type(command).__name__}: found digest, address and signature of {len(digest)},"
-            f" {len(address)} and {len(signature)} bytes, allowed 32, 20 and 65"
-        )
     return _SIGNED.pack(digest, address, signature[64])
 
 

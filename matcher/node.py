@@ -3,7 +3,7 @@
 ::
 
     chain -> Follower -> commands -.
-                                    >- Sequencer -> Journal -> Engine -> Batcher -> Archive
+                                    >- Sequencer -> Journal -> Exchange -> Batcher -> Archive
     wallets -> gateway -> commands -'                 |                               |
                  ^----------- Feed <------------------'        chain <- Committer <---'
 """
@@ -29,7 +29,7 @@ from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.eip712 import Domain, keccak
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.errors import QuoinError
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
@@ -112,7 +112,7 @@ class Node:
         self._archive = Archive(data / "batches")
         self._domain = Domain(deployment.chain_id, registry)
         self._feed = Feed()
-        self._engine = Engine(deployment.windows)
+        self._engine = Exchange(deployment.windows)
         self._batcher = Batcher(first, deployment.windows, operator=0)  # until the chain names one
         self._journal = Journal(
             data / "journal", Identity(deployment.chain_id, registry, keccak(first))

@@ -22,7 +22,7 @@ from matcher.readers import (
     depth_name,
 )
 from matcher.tables import TableWriter
-from matcher.views import Views
+from matcher.board import Board
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Publisher:
     ----------
     feed : Feed
         Caught up with the journal.
-    views : Views
+    views : Board
         Of the same exchange.
     name : str
         Of the table of tops; the others' begin with it.
@@ -61,7 +61,7 @@ class Publisher:
     def __init__(
         self,
         feed: Feed,
-        views: Views,
+        views: Board,
         name: str,
         *,
         rows: int = ROWS,

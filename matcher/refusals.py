@@ -239,19 +239,27 @@ def _too_large(_: Board, command: c.Command, found: int, allowed: int) -> Senten
     return "quantity", text, f"{allowed} lots together"
 
 
-def _margin(board: Board, command: c.Command, found: int, _: int) -> Sentence:
+def _margin(board: Board, command: c.Command, *_: object) -> Sentence:
     if not isinstance(command, c.PlaceOrder):
         account = _account_of(command)
         free = board.account_view(account).free
         amount = _terms(command).amount
         return "amount", f"{amount} atoms", f"at most {free}, what account {account} has free"
     order = command.signed.order
-    text = f"{order.quantity} lots at {order.price}, which may lack {-found} atoms"
+    free = board.account_view(order.account).free
+    text = f"{order.quantity} lots at {order.price}, which may lose more than {free} atoms"
     return "quantity", text, "what the account's worst case covers with all its open orders"
 
 
-def _fok(_: Board, command: c.Command, found: int, __: int) -> Sentence:
-    text = f"{_order_of(command).quantity} lots, of which {found} would fill now"
+def _fok(board: Board, command: c.Command, *_: object) -> Sentence:
+    order = _order_of(command)
+    line = board.line_of(order)
+    levels = board.book(line.index, U32 + 1)[1 if order.buy else 0]
+    limit = order.price // line.tick_value
+    standing = sum(
+        lots for tick, lots, _ in levels if (tick <= limit if order.buy else tick >= limit)
+    )
+    text = f"{order.quantity} lots, which would not fill whole now; {standing} stand at such prices"
     return "quantity", text, "what fills whole now"
 
 

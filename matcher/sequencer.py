@@ -14,7 +14,7 @@ import structlog
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.errors import ChainError, InvariantBroken, QuoinError
 from matcher.events import Event
 from matcher.journal import Journal, encode
@@ -55,7 +55,7 @@ class Door(Protocol):
     """What the gateway asks of whoever hands commands to the single writer, here or elsewhere."""
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Exchange:
         """The exchange as of `sequence`, to be read."""
 
     @property
@@ -82,7 +82,7 @@ class Sequencer:
     Parameters
     ----------
     journal : Journal
-    engine : Engine
+    engine : Exchange
     batcher : Batcher
         Both new: `start` brings them to where the journal ends.
     archive : Archive
@@ -94,7 +94,7 @@ class Sequencer:
     def __init__(
         self,
         journal: Journal,
-        engine: Engine,
+        engine: Exchange,
         batcher: "Batcher",
         archive: Archive,
         clock: Callable[[], int],

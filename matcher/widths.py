@@ -16,6 +16,7 @@ from matcher.types import (
     Order,
     OrderFlag,
     SelfTrade,
+    SignedOrder,
     Transfer,
     Withdrawal,
 )
@@ -75,20 +76,39 @@ WIDTHS: Final[dict[type[Any], Widths]] = {
 }
 
 
+# How many bytes: (field, bytes).
+_SIGNATURE: Final = (("signature", 65), ("digest", 32), ("signer", 20))
+LENGTHS: Final[dict[type[Any], tuple[tuple[str, int], ...]]] = {
+    c.ChainBlock: (("hash", 32),),
+    c.AccountOpened: (("owner", 20),),
+    c.KeySet: (("key", 20),),
+    c.CancelOrder: (("signer", 20),),
+    c.AmendDown: (("signer", 20),),
+    c.CancelAll: (("signer", 20),),  # and a digest, or none
+    c.WithdrawRequest: _SIGNATURE,
+    c.TransferRequest: _SIGNATURE,
+    SignedOrder: _SIGNATURE,
+}
+TEXT_MAX: Final = 255 * 64  # bytes of a name or a reason
+
+
 def require_widths(command: c.Command) -> None:
-    """Raise JournalError, or ChainError for a fact, unless every number is within its width."""
-    _require(command, type(command).__name__)
-    match command:
-        case c.PlaceOrder():
-            order = command.signed.order
-            _require(order, "PlaceOrder.signed.order")
-            if order.flags not in FLAGS:
-                raise JournalError(
-                    f"PlaceOrder.signed.order.flags: found {order.flags}, allowed a sum of"
-                    " 1 (post-only), 2 (IOC), 4 (FOK), 8 (reduce-only), but one of the first three"
-                )
-        case c.WithdrawRequest() | c.TransferRequest():
-            _require(command.message, f"{type(command).__name__}.message")
+    """Raise JournalError unless every field is within its width."""
+    try:
+        _require(command, type(command).__name__)
+        match command:
+            case c.PlaceOrder():
+                _require(command.signed, "PlaceOrder.signed")
+                _require(command.signed.order, "PlaceOrder.signed.order")
+                _require_flags(command.signed.order.flags)
+            case c.WithdrawRequest() | c.TransferRequest():
+                _require(command.message, f"{type(command).__name__}.message")
+            case c.CancelAll(digest=digest) if len(digest) not in (0, 32):
+                raise JournalError(f"CancelAll.digest: found {len(digest)} bytes, allowed 0 or 32")
+            case c.MarketListed(name=text) | c.Halted(reason=text):
+                _require_text(text, type(command).__name__)
+    except (TypeError, AttributeError) as error:
+        raise JournalError(f"{command!r:.200}: no command: {error}") from error
 
 
 def _require(part: object, path: str) -> None:
@@ -96,3 +116,24 @@ def _require(part: object, path: str) -> None:
         value = getattr(part, name)
         if not isinstance(value, int) or not least <= value <= most:
             raise JournalError(f"{path}.{name}: found {value!r}, allowed {least} to {most}")
+    for name, length in LENGTHS.get(type(part), ()):
+        value = getattr(part, name)
+        if not isinstance(value, bytes) or len(value) != length:
+            raise JournalError(f"{path}.{name}: found {value!r:.80}, allowed {length} bytes")
+
+
+def _require_flags(flags: int) -> None:
+    if flags not in FLAGS:
+        raise JournalError(
+            f"PlaceOrder.signed.order.flags: found {flags}, allowed a sum of 1 (post-only),"
+            " 2 (IOC), 4 (FOK), 8 (reduce-only), but one of the first three"
+        )
+
+
+def _require_text(text: str, path: str) -> None:
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise JournalError(f"{path}: found {text!a:.80}: no UTF-8 text") from error
+    if length > TEXT_MAX:
+        raise JournalError(f"{path}: found a text of {length} bytes, allowed {TEXT_MAX}")

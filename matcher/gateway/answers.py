@@ -7,11 +7,11 @@ price is in atoms per lot, as it is signed, and never in ticks.
 from typing import Final
 
 from matcher import wire
-from matcher.account import Account
 from matcher.batch import Batch
-from matcher.engine import Engine
+from matcher.board import Account
 from matcher.errors import Reject
 from matcher.events import CancelReason, Trade
+from matcher.exchange import Exchange
 from matcher.feed import BatchSummary, Feed, Fill, Movement, OrderState
 from matcher.gateway.chain_view import ChainView
 from matcher.gateway.faults import Refused
@@ -39,12 +39,12 @@ class Answers:
 
     Parameters
     ----------
-    engine : Engine
+    engine : Exchange
     feed : Feed
     chain : ChainView
     """
 
-    def __init__(self, engine: Engine, feed: Feed, chain: ChainView):
+    def __init__(self, engine: Exchange, feed: Feed, chain: ChainView):
         self._engine = engine
         self._feed = feed
         self._chain = chain
@@ -194,22 +194,14 @@ class Answers:
         the slot of an open order. A slot that is not listed begins with generation 0.
         """
         account = self.require_account(index)
-        used = sorted(account.slots.keys() | account.seen.keys())
-        answers: list[Json] = []
-        for slot in used:
-            generations = []
-            if slot in account.slots:
-                generations.append(account.slots[slot].generation)
-            if slot in account.seen:
-                generations.append(account.seen[slot].id // SLOTS)
-            answers.append(
-                {
-                    "slot": str(slot),
-                    "nextGeneration": str(max(generations) + 1),
-                    "busy": slot in account.open,
-                }
-            )
-        return answers
+        return [
+            {
+                "slot": str(number),
+                "nextGeneration": str(max(slot.generation, slot.seen // SLOTS) + 1),
+                "busy": slot.order > 0,
+            }
+            for number, slot in account.slots.items()
+        ]
 
     def order(self, state: OrderState) -> Json:
         """An order and what became of it."""

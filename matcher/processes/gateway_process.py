@@ -8,7 +8,7 @@ import structlog
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.chain.committed import CommittedBatches
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.events import Event
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
@@ -106,7 +106,7 @@ class GatewayDoor:
     """
 
     def __init__(self, replica: Replica, link: Link, notices: NoticeReader, archive: Archive):
-        self.engine: Engine = replica.engine
+        self.engine: Exchange = replica.engine
         self.archive = archive
         self._replica = replica
         self._link = link

@@ -10,7 +10,7 @@ import structlog
 
 from matcher import commands as c
 from matcher.batch import Batch
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.events import Event
 from matcher.processes.board import Bells, Board
 from matcher.processes.plan import Plan
@@ -40,7 +40,7 @@ class Replica:
 
     Attributes
     ----------
-    engine : Engine
+    engine : Exchange
     sequence : int
         Of the last command that was applied.
     live : bool
@@ -50,7 +50,7 @@ class Replica:
     """
 
     def __init__(self, plan: Plan, board: Board, bells: Bells, batcher: "Batcher | None" = None):
-        self.engine = Engine(plan.windows)
+        self.engine = Exchange(plan.windows)
         self.sequence = 0
         self.live = False
         self.failure: Exception | None = None

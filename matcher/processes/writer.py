@@ -13,7 +13,7 @@ import structlog
 
 from matcher.batch import Header
 from matcher.commands import AnyCommand, Command
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.errors import ChainError
 from matcher.journal import Journal
 from matcher.lanes import Entry, Lanes, due, with_needs
@@ -105,7 +105,7 @@ class Writer:
         self._number = plan.number
         self._policy = plan.batches
         self._newest = Header.decode(plan.genesis).built_at
-        self._engine = Engine(plan.windows)
+        self._engine = Exchange(plan.windows)
         self._lanes = Lanes(self._engine)
         self._journal = Journal(plan.journal, plan.identity)
         self._disk = ThreadPoolExecutor(1, "disk")

@@ -12,8 +12,8 @@ from matcher import commands as c
 from matcher import events as e
 from matcher.batch import genesis
 from matcher.batcher import Batch, Batcher
-from matcher.engine import Engine
 from matcher.errors import ChainError, JournalError
+from matcher.exchange import Exchange as Engine
 from matcher.kernel.exchange import Matching
 from matcher.kernel.layout import COMMAND
 from matcher.lines import Encoder

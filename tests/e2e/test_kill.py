@@ -13,8 +13,8 @@ import pytest
 
 from matcher import commands as c
 from matcher.archive import Archive
-from matcher.engine import Engine
 from matcher.errors import ChainError
+from matcher.exchange import Exchange
 from matcher.journal import Journal
 from tests.support import life
 from tests.support.streams import random_stream
@@ -80,7 +80,7 @@ class StraightRun:
     """The same journal, applied from the beginning in this process."""
 
     def __init__(self, directory: Path):
-        self.engine, self.batcher = Engine(WINDOWS), life.new_batcher()
+        self.engine, self.batcher = Exchange(WINDOWS), life.new_batcher()
         self.batches = {}
         self.count = 0
         self.told: list[tuple[c.Command, str]] = []  # what was sent, and how it was answered

@@ -20,7 +20,6 @@ from matcher.chain.audit import audit
 from matcher.chain.committer import Committer
 from matcher.client import Client, RequestRefused
 from matcher.eip712 import keccak
-from matcher.engine import Engine
 from matcher.errors import (
     ChainError,
     DeploymentError,
@@ -28,6 +27,7 @@ from matcher.errors import (
     Reject,
     ReorgBelowConfirmed,
 )
+from matcher.exchange import Exchange
 from matcher.journal import Identity, Journal
 from matcher.node import Node, NodeStopped
 from matcher.readers import TOP, Level, Tops
@@ -99,7 +99,7 @@ class Street:
             return [command for _, command in j.replay()]
 
     def state_after(self, commands: list[c.Command]) -> str:
-        engine = Engine(WINDOWS)
+        engine = Exchange(WINDOWS)
         for command in commands:
             engine.apply(command)
         return "0x" + engine.state_hash().hex()

@@ -20,8 +20,8 @@ from matcher.batch import genesis
 from matcher.batcher import Batcher
 from matcher.client import Client
 from matcher.eip712 import Domain, keccak
-from matcher.engine import Engine
 from matcher.events import Event
+from matcher.exchange import Exchange as Engine
 from matcher.feed import Feed
 from matcher.gateway import BatchPlace, BatchStage, GatewayServer, SwitchFiles, make_app
 from matcher.journal import Identity, Journal

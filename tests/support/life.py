@@ -17,9 +17,9 @@ from matcher.archive import Archive
 from matcher.batch import genesis
 from matcher.batcher import Batcher
 from matcher.commands import AnyCommand, Command
-from matcher.engine import Engine
 from matcher.errors import ChainError
 from matcher.events import Event
+from matcher.exchange import Exchange
 from matcher.journal import Identity, Journal, encode
 from matcher.merkle import keccak
 from matcher.sequencer import Policy, Sequencer
@@ -51,7 +51,7 @@ class Life:
     def __init__(self, directory: Path):
         self.time = 0
         journal = Journal(directory / "journal", IDENTITY, SEGMENT_BYTES)
-        self.engine = Engine(WINDOWS)
+        self.engine = Exchange(WINDOWS)
         self.sequencer = Sequencer(
             journal,
             self.engine,

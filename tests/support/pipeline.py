@@ -15,8 +15,8 @@ from matcher.batch import Batch, genesis
 from matcher.batcher import Batcher
 from matcher.chain.deployment import Deployment
 from matcher.chain.follower import Follower
-from matcher.engine import Engine
 from matcher.events import Event, Rejected
+from matcher.exchange import Exchange
 
 
 class Pipeline:
@@ -32,7 +32,7 @@ class Pipeline:
 
     def __init__(self, deployment: Deployment, directory: Path, confirmations: int = 1):
         self.deployment = deployment
-        self.engine = Engine(deployment.windows)
+        self.engine = Exchange(deployment.windows)
         first = genesis(deployment.genesis_built_at)
         self.batcher = Batcher(first, deployment.windows, operator=1)
         self.archive = Archive(directory)

@@ -8,9 +8,9 @@ from typing import Any
 from matcher import commands as c
 from matcher.batch import genesis
 from matcher.batcher import Batch, Batcher
-from matcher.engine import Engine
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
+from matcher.exchange import Exchange
 from matcher.merkle import keccak
 from matcher.types import Order, SignedOrder, Transfer, Windows, Withdrawal
 
@@ -36,7 +36,7 @@ class Pit:
     """An engine with a batcher behind it, and accounts from 2 on with money."""
 
     def __init__(self, accounts: int = 4, cash: int = 100_000_000, max_chunks: int = 100):
-        self.engine = Engine(WINDOWS)
+        self.engine = Exchange(WINDOWS)
         self.batcher = Batcher(genesis(DEPLOYED), WINDOWS, operator=1, max_chunks=max_chunks)
         self.batches: list[Batch] = []
         self.commands: list[c.Command] = []

@@ -7,8 +7,8 @@ import pytest
 from matcher import commands as c
 from matcher import events as e
 from matcher import words
-from matcher.engine import Engine
 from matcher.errors import ChainError, InvariantBroken
+from matcher.exchange import Exchange
 from matcher.feed import BatchSummary, Feed
 from tests.support.streams import WINDOWS, random_stream
 
@@ -17,7 +17,7 @@ class Pair:
     """An engine, and a feed that hears what it answers; batches hold their words and no chunks."""
 
     def __init__(self):
-        self.engine = Engine(WINDOWS)
+        self.engine = Exchange(WINDOWS)
         self.feed = Feed()
         self.heard = Counter()
         self.sequence = 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from matcher import commands as c
 from matcher.archive import Archive
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.errors import Reject
 from matcher.events import CancelReason, OrderCanceled, Rejected
 from matcher.journal import Journal
@@ -197,7 +197,7 @@ class StalledJournal(Journal):
 
 async def test_cancels_pass_the_orders_that_wait_for_a_stalled_writer(tmp_path: Path) -> None:
     journal = StalledJournal(tmp_path / "journal")
-    engine = Engine(WINDOWS)
+    engine = Exchange(WINDOWS)
     policy = Policy(max_group=8, max_queue=20)
     sequencer = Sequencer(
         journal, engine, new_batcher(), Archive(tmp_path / "batches"), lambda: START, policy
@@ -237,7 +237,7 @@ async def test_cancels_pass_the_orders_that_wait_for_a_stalled_writer(tmp_path: 
     (unknown,) = cancels[1].result()
     assert isinstance(unknown, Rejected)
     assert unknown.code == Reject.ORDER_UNKNOWN
-    again = Engine(WINDOWS)
+    again = Exchange(WINDOWS)
     with Journal(tmp_path / "journal", IDENTITY) as written:
         for _, command in written.replay():
             again.apply(command)

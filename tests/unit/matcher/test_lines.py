@@ -153,7 +153,10 @@ def test_a_stream_of_everything_read_back_is_what_was_sent() -> None:
     encoder, decoder = Encoder(Names(LAG)), Decoder(Names(LAG))
     lost = 0
     for command in random_stream(5, 4000, scene=SCENES["plain"]):
-        lines = encoder.encode(command)
+        try:
+            lines = encoder.encode(command)
+        except ChainError:
+            continue
         found = decoder.observe(lines)
         assert Encoder(encoder.names).encode(found) == lines, command
         lost += found != command
@@ -333,7 +336,10 @@ def test_what_is_refused_is_marked_and_stays_so_when_read_back(
         (order(flags=3), "order.flags"),
         (order(flags=6), "order.flags"),
         (order(expiry=-1), "order.expiry"),
-        (order(signer=b"short"), "bytes, allowed 32, 20 and 65"),
+        (order(signer=b"short"), "PlaceOrder.signed.signer: found b'short', allowed 20 bytes"),
+        (c.CancelOrder(2, 1, b""), "CancelOrder.signer"),
+        (c.CancelAll(2, 0, OWNER, b"x"), "CancelAll.digest"),
+        (c.PlaceOrder(None), "no command"),
         (c.PlaceOrder(order().signed, 2), "PlaceOrder.self_trade"),
         (c.Clock(-1), "Clock.time"),
         (c.Clock(1 << 62), "Clock.time"),
@@ -345,7 +351,7 @@ def test_what_is_refused_is_marked_and_stays_so_when_read_back(
         (c.InstrumentListed(8, 1, 2, HOURS, 1), "InstrumentListed.kind"),
         (c.MarketListed(1, "BTC", 0, 1), "MarketListed.tick_value"),
         (c.FeesSet(1, 1 << 31, 0, 0, 0, 0), "FeesSet.old_taker"),
-        (c.ChainBlock(1, b"x", 1), "bytes, allowed 32"),
+        (c.ChainBlock(1, b"x", 1), "ChainBlock.hash"),
         (c.Halted("x" * 16_321), "a text of 16321 bytes"),
         (c.Halted("\ud800"), "no UTF-8"),
         (c.Command(), "no command"),

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from matcher import commands as c
-from matcher.engine import Engine
 from matcher.errors import ChainError
+from matcher.exchange import Exchange as Engine
 from matcher.feed import Feed
 from matcher.publisher import Publisher
 from matcher.readers import LEVELS, Accounts, Depths, Level, Top, Tops, cli

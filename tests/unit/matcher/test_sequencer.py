@@ -11,9 +11,9 @@ from matcher import commands as c
 from matcher import events as e
 from matcher.archive import Archive
 from matcher.batch import Batch
-from matcher.engine import Engine
 from matcher.errors import ChainError, JournalError, ProtocolError, Reject
 from matcher.events import Event, Rejected
+from matcher.exchange import Exchange
 from matcher.journal import Identity, Journal
 from matcher.merkle import keccak
 from matcher.redate import RedateError
@@ -47,7 +47,7 @@ class Node:
 
     def open(self) -> None:
         self.journal = Journal(self.directory / "journal", IDENTITY)
-        self.engine = Engine(WINDOWS)
+        self.engine = Exchange(WINDOWS)
         self.archive = Archive(self.directory / "batches")
         self.sequencer = Sequencer(
             self.journal, self.engine, new_batcher(), self.archive, lambda: self.time, self.policy

@@ -13,7 +13,7 @@ import pytest
 
 from matcher import commands as c
 from matcher.chain.fees import FeePolicy
-from matcher.engine import Engine
+from matcher.exchange import Exchange
 from matcher.errors import ChainError, Reject
 from matcher.events import Event, OrderAccepted, Rejected
 from matcher.journal import Journal
@@ -224,7 +224,7 @@ async def test_matcher_killed_between_its_steps_does_everything_once(
     assert commands.count(c.CancelOrder(3, 1, owner_of(3))) == 1
     assert commands.count(c.Deposited(2, 2 * 10**8, START)) == 1
     assert commands.count(c.Deposited(77, 1, START)) == 1
-    again = Engine(WINDOWS)
+    again = Exchange(WINDOWS)
     for command in commands:
         try:
             again.apply(command)
