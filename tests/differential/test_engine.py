@@ -11,7 +11,7 @@ from matcher.errors import ChainError, Reject
 from matcher.events import CancelReason, Event, OrderCanceled, Rejected
 from matcher.reference.exchange import Exchange
 from tests.support.streams import random_stream, streams
-from tests.support.street import WINDOWS
+from tests.support.street import BEYOND, WINDOWS
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 SEEDS = range(200) if FUZZ else range(6)
@@ -74,7 +74,7 @@ def test_engine_on_random_streams_equals_the_reference_and_everything_is_reached
     reasons: Counter[CancelReason] = Counter()
     for seed in SEEDS:
         twins = Twins()
-        for command in random_stream(seed, LENGTH):
+        for command in random_stream(seed, LENGTH, scene=BEYOND):
             twins.tell(command)
             if twins.count % EVERY == 0:
                 twins.compare()

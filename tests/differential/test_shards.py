@@ -18,7 +18,7 @@ from matcher.shards.local import Shards
 from matcher.shards.shard import Shard
 from matcher.shards.tape import Lend, SlotMoved
 from tests.support.streams import random_stream, streams
-from tests.support.street import WINDOWS
+from tests.support.street import BEYOND, WINDOWS
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 SEEDS = range(100) if FUZZ else (5, 10)
@@ -85,7 +85,7 @@ def run(
 ) -> Twins:
     """Twins after a random stream over five markets."""
     twins = Twins(count, table)
-    for command in random_stream(seed, length, markets=MARKETS):
+    for command in random_stream(seed, length, markets=MARKETS, scene=BEYOND):
         twins.tell(command)
         if twins.count % EVERY == 0:
             twins.compare()
@@ -157,7 +157,7 @@ def test_shards_refuse_for_good_with_the_numbers_of_the_whole_account() -> None:
     """What the client reads must not depend on where the money is leased."""
     sharded, single = Shards(3, WINDOWS), Engine(WINDOWS)
     texts: Counter[Reject] = Counter()
-    for command in random_stream(3, LENGTH, markets=MARKETS):
+    for command in random_stream(3, LENGTH, markets=MARKETS, scene=BEYOND):
         ours, theirs = answer_of(sharded, command), answer_of(single, command)
         match ours, theirs:
             case [Rejected() as refused], [Rejected() as expected] if refused.code in WHOLE:

@@ -19,7 +19,7 @@ from matcher.reference.state import State, named_by
 from matcher.reference.words import Settle, unpack_chunk
 from matcher.types import Order, Transfer
 from tests.support.streams import random_stream, streams
-from tests.support.street import WINDOWS
+from tests.support.street import BEYOND, WINDOWS
 from tests.support.tape import Tape
 
 some = settings(max_examples=35, deadline=None)
@@ -164,7 +164,7 @@ def reached() -> Counter:
     counted = Counter()
     for seed in range(4):
         exchange = Exchange(WINDOWS)
-        for command in random_stream(seed, 2500):
+        for command in random_stream(seed, 2500, scene=BEYOND):
             for event in exchange.apply(command):
                 if isinstance(event, Rejected):
                     counted[Reject(event.code)] += 1

@@ -206,10 +206,12 @@ def bad_order(street: Street, rng: random.Random) -> Commands:
 
 
 def _too_many_lots(street: Street) -> list[dict[str, Any]]:
-    """Orders beyond what a position may be worth; without a wide market, also beyond 32 bits."""
+    """Orders beyond what a position may be worth, or near it."""
     cap = street.scene.wide_cap
-    if not cap:
+    if street.scene.beyond:
         return [{"price": 0, "quantity": POSITION_VALUE_MAX // street.scene.cap + 1}]
+    if not cap:
+        return [{"quantity": U32}]
     wide = [i for i in street.live() if i.market == WIDE_MARKET]
     return [
         {

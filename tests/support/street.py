@@ -97,10 +97,12 @@ class Scene(msgspec.Struct, frozen=True):
     generations: tuple[int, ...] = (1, 1, 1, 5)  # steps from a slot's last
     reach: int = 1 << 20  # most lots that all one has may buy
     wide_cap: int = 0  # of a market of its own, where few lots are the most that one may hold
+    beyond: bool = False  # quantities that no wire carries, to pass what one may hold without it
     weights: tuple[tuple[str, float], ...] = ()  # of actions, where they are not the usual ones
 
 
 PLAIN = Scene()
+BEYOND = Scene(beyond=True)
 
 
 class Street:
