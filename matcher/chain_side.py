@@ -16,6 +16,7 @@ from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
 from matcher.batcher import Batcher
+from matcher.board import Board
 from matcher.chain import faults
 from matcher.chain.committer import Committer, Stage
 from matcher.chain.deployment import Deployment
@@ -24,7 +25,6 @@ from matcher.errors import ChainError
 from matcher.events import Event
 from matcher.redate import RedateError
 from matcher.settings import Settings
-from matcher.board import Board
 
 log = structlog.get_logger(__name__)
 

@@ -70,8 +70,8 @@ def encode(command: Command) -> bytes:
     Raises
     ------
     JournalError
-        If it could not be read back, or is none that the exchange takes: a field of another type, or
-        beyond its width.
+        If it could not be read back, or is none that the exchange takes: a field of another type,
+        or beyond its width.
     """
     try:
         payload = _encoder.encode(command)

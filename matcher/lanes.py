@@ -20,11 +20,11 @@ import msgspec
 
 from matcher import commands as c
 from matcher.batch import Batch
+from matcher.board import Board
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
 from matcher.journal import encode
 from matcher.types import OrderFlag
-from matcher.board import Board
 
 ORDINARY_SHARE: Final = 4  # one place in so many of a group is kept for new orders that wait
 

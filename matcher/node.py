@@ -29,8 +29,8 @@ from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.eip712 import Domain, keccak
-from matcher.exchange import Exchange
 from matcher.errors import QuoinError
+from matcher.exchange import Exchange
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app

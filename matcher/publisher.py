@@ -8,6 +8,7 @@ import numpy as np
 import structlog
 
 from matcher import commands as c
+from matcher.board import Board
 from matcher.feed import Feed
 from matcher.history import Update
 from matcher.readers import (
@@ -22,7 +23,6 @@ from matcher.readers import (
     depth_name,
 )
 from matcher.tables import TableWriter
-from matcher.board import Board
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ import structlog
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
-from matcher.exchange import Exchange
 from matcher.errors import ChainError, InvariantBroken, QuoinError
 from matcher.events import Event
+from matcher.exchange import Exchange
 from matcher.journal import Journal, encode
 from matcher.lanes import Entry, Lanes, Policy, busy, due, is_urgent, with_needs
 from matcher.merkle import Path

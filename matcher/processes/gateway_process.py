@@ -8,8 +8,8 @@ import structlog
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.chain.committed import CommittedBatches
-from matcher.exchange import Exchange
 from matcher.events import Event
+from matcher.exchange import Exchange
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app

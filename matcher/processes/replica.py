@@ -10,8 +10,8 @@ import structlog
 
 from matcher import commands as c
 from matcher.batch import Batch
-from matcher.exchange import Exchange
 from matcher.events import Event
+from matcher.exchange import Exchange
 from matcher.processes.board import Bells, Board
 from matcher.processes.plan import Plan
 from matcher.sequencer import REFUSALS, Listener

@@ -13,8 +13,8 @@ import structlog
 
 from matcher.batch import Header
 from matcher.commands import AnyCommand, Command
-from matcher.exchange import Exchange
 from matcher.errors import ChainError
+from matcher.exchange import Exchange
 from matcher.journal import Journal
 from matcher.lanes import Entry, Lanes, due, with_needs
 from matcher.processes.board import GROUP_MAX, Bells, Board

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from matcher import commands as c
 from matcher.archive import Archive
-from matcher.exchange import Exchange
 from matcher.errors import Reject
 from matcher.events import CancelReason, OrderCanceled, Rejected
+from matcher.exchange import Exchange
 from matcher.journal import Journal
 from matcher.lanes import ORDINARY_SHARE, Entry, Lanes, Policy, is_urgent
 from matcher.sequencer import Sequencer

@@ -230,7 +230,7 @@ async def test_impossible_fact_raises_to_who_told_it_and_the_exchange_goes_on(no
 async def test_command_that_cannot_be_journaled_raises_and_the_exchange_goes_on(
     node: Node,
 ) -> None:
-    with pytest.raises(JournalError, match=r"Clock\.time: found"):
+    with pytest.raises(JournalError, match="cannot be journaled"):
         await node.sequencer.submit(c.Clock(1 << 64))
     assert names(await trade(node, 1)) == ["OrderAccepted", "Trade", "Op"]
 

@@ -13,9 +13,9 @@ import pytest
 
 from matcher import commands as c
 from matcher.chain.fees import FeePolicy
-from matcher.exchange import Exchange
 from matcher.errors import ChainError, Reject
 from matcher.events import Event, OrderAccepted, Rejected
+from matcher.exchange import Exchange
 from matcher.journal import Journal
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
