@@ -81,6 +81,7 @@ format: environment ## Format the Python code and sort its imports
 fuzz: setup ## Run the property and differential tests with far more examples
 	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n $(WORKERS) tests/property tests/differential \
 		tests/e2e/test_kill.py tests/e2e/test_kill_core.py tests/e2e/test_processes.py $(ARGS)
+	@$(BIN)/python -m tests.support.fuzz --commands $(or $(COMMANDS),1000000) --first $(or $(FIRST),0)
 
 .PHONY: engines
 engines: environment ## Install the engines that the gas lab is compared with
