@@ -153,7 +153,7 @@ def set_deposited(c: int, fact: int) -> None:
     set_context_money(c, context_money(c) + grown)
     if context_batch_open(c) != 0:
         credit(c, number)
-    else:
+    elif grown > 0:
         wait(c, number)
 
 

@@ -117,6 +117,15 @@ def test_a_fact_of_an_unknown_account_changes_nothing(pit: Pit) -> None:
     assert pit.engine.names.number_of(77, key_of(2)) == 0
 
 
+def test_a_deposit_told_again_asks_for_no_batch() -> None:
+    pit = Pit()
+    pit.apply(c.CloseBatch())
+    pit.apply(c.Deposited(2, 100_000_000, START))
+    assert not pit.engine.wants_batch
+    pit.apply(c.Deposited(2, 100_000_001, START))
+    assert pit.engine.wants_batch
+
+
 # --- limits --------------------------------------------------------------------------------------
 
 
