@@ -3,6 +3,7 @@
 Signatures are not checked by the engine, so messages carry made-up ones.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from matcher import commands as c
@@ -33,10 +34,16 @@ def key_of(account: int) -> bytes:
 
 
 class Pit:
-    """An engine with a batcher behind it, and accounts from 2 on with money."""
+    """An exchange with a batcher behind it, and accounts from 2 on with money."""
 
-    def __init__(self, accounts: int = 4, cash: int = 100_000_000, max_chunks: int = 100):
-        self.engine = Exchange(WINDOWS)
+    def __init__(
+        self,
+        accounts: int = 4,
+        cash: int = 100_000_000,
+        max_chunks: int = 100,
+        make: Callable[[Windows], Any] = Exchange,
+    ):
+        self.engine = make(WINDOWS)
         self.batcher = Batcher(genesis(DEPLOYED), WINDOWS, operator=1, max_chunks=max_chunks)
         self.batches: list[Batch] = []
         self.commands: list[c.Command] = []

@@ -6,6 +6,7 @@ Admission makes these states unreachable by commands, so they are built by hand.
 import pytest
 
 from matcher import events as e
+from matcher.engine import Engine
 from matcher.events import CancelReason
 from matcher.matching import LOTS_MAX, Holding, reducible
 from matcher.risk import Contract
@@ -20,7 +21,7 @@ def holding(pit: Pit, account: int) -> Holding:
 
 
 def test_fill_that_the_maker_cannot_pay_drops_the_maker_and_goes_on() -> None:
-    pit = Pit()
+    pit = Pit(make=Engine)
     pit.place(2, "sell", 1000, 5)
     pit.place(3, "sell", 1000, 5)
     pit.engine.accounts[2].cash = 0  # as if something had taken it without asking margin
@@ -31,7 +32,7 @@ def test_fill_that_the_maker_cannot_pay_drops_the_maker_and_goes_on() -> None:
 
 
 def test_fill_that_the_taker_may_not_hold_ends_the_taker() -> None:
-    pit = Pit()
+    pit = Pit(make=Engine)
     pit.place(2, "sell", 1000, 5)
     pit.engine.accounts[4].count = MAX_POSITIONS  # as if it held as many others
     events = pit.place(4, "buy", 1000, 5)
@@ -41,7 +42,7 @@ def test_fill_that_the_taker_may_not_hold_ends_the_taker() -> None:
 
 
 def test_holding_may_get_worse_above_zero_and_better_below_it() -> None:
-    pit = Pit()
+    pit = Pit(make=Engine)
     before = holding(pit, 2)
     line = pit.engine.listings.lines[CALL]
     assert before.after(line, 1, -before.cash) is not None
@@ -53,7 +54,7 @@ def test_holding_may_get_worse_above_zero_and_better_below_it() -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_holding_is_bounded_by_value_and_by_width(sign: int) -> None:
-    pit = Pit()
+    pit = Pit(make=Engine)
     line = pit.engine.listings.lines[CALL]
     before = holding(pit, 2)
     before.cash = 1 << 80
@@ -66,7 +67,7 @@ def test_holding_is_bounded_by_value_and_by_width(sign: int) -> None:
 
 
 def test_holding_takes_the_thirty_second_position_and_no_more() -> None:
-    pit = Pit()
+    pit = Pit(make=Engine)
     line = pit.engine.listings.lines[CALL]
     before = holding(pit, 2)
     before.others_count = MAX_POSITIONS - 1

@@ -72,12 +72,14 @@ class DyingWriter(Writer):
 class Floor:
     """What the supervisor makes, and the senders, in this process."""
 
-    def __init__(self, directory: Path, begin: Callable[..., Peer], **policy: int):
+    def __init__(
+        self, directory: Path, begin: Callable[..., Peer], cells: int = 1 << 10, **policy: int
+    ):
         self.begin = begin
         self.bells = make_bells(len(NAMES))
         self.directory = directory
         self.policy = Policy(**({"max_age": 10} | policy))
-        self.shared = Shared(self.plan(MATCHER), cells=1 << 10, acks=1 << 11)
+        self.shared = Shared(self.plan(MATCHER), cells=cells, acks=1 << 11)
         self.board = self.shared.board
         self.replicas: list[Replica] = []
 
@@ -272,12 +274,15 @@ async def test_cancels_pass_the_orders_that_wait_for_a_stalled_matcher(floor: Fl
     assert placed == [10, 11, *range(13, 30)]
 
 
-async def test_command_longer_than_what_is_read_at_once_arrives(floor: Floor) -> None:
-    await floor.write()
-    chain = await floor.link(BATCHER)
-    long = c.Halted("x" * 40_000)  # more cells than half the ring
-    assert await asyncio.wait_for(chain.submit(long), 60) == []
-    assert floor.replicas[0].engine.halted == long.reason
+async def test_command_longer_than_what_is_read_at_once_arrives(tmp_path: Path) -> None:
+    with peers() as begin:
+        floor = Floor(tmp_path / "segments", begin, cells=1 << 9)
+        await floor.write()
+        chain = await floor.link(BATCHER)
+        long = c.Halted("x" * 16_000)  # more cells than half the ring
+        assert await asyncio.wait_for(chain.submit(long), 60) == []
+        assert floor.replicas[0].engine.halted == long.reason
+        floor.close()
 
 
 async def test_urgent_commands_that_find_no_room_wait_for_it(floor: Floor) -> None:
