@@ -37,9 +37,9 @@ from benchmarks.words import show
 from matcher import commands as c
 from matcher.batch import genesis
 from matcher.chain.fees import FeePolicy
-from matcher.engine import Engine
 from matcher.errors import ChainError
 from matcher.events import AnyEvent, Event
+from matcher.exchange import Exchange
 from matcher.journal import encode
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
@@ -190,7 +190,7 @@ def serve_plainly(data: Path, ready: Connection) -> None:
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
     database.execute("CREATE TABLE commands (sequence INTEGER PRIMARY KEY, payload BLOB)")
-    engine = Engine(WINDOWS)
+    engine = Exchange(WINDOWS)
     server = zmq.Context().socket(zmq.ROUTER)
     server.bind(f"ipc://{data}/orders")
     ready.send(True)
