@@ -39,7 +39,7 @@ from matcher.kernel.fields import (
     set_event_tick,
 )
 from matcher.kernel.layout import EventKind
-from matcher.kernel.memory import called, inlined
+from matcher.kernel.memory import called, inlined, prefetch
 
 _ACCEPTED = int(EventKind.ACCEPTED)
 _TRADE = int(EventKind.TRADE)
@@ -57,6 +57,8 @@ _BATCH_OPENED = int(EventKind.BATCH_OPENED)
 _BATCH_CLOSED = int(EventKind.BATCH_CLOSED)
 _FAULT = int(EventKind.FAULT)
 
+_AHEAD = 8  # events
+
 
 @inlined
 def next_event(c: int, kind: int) -> int:
@@ -64,6 +66,7 @@ def next_event(c: int, kind: int) -> int:
     count = context_events_count(c)
     set_context_events_count(c, count + 1)
     event = context_events(c) + 64 * count
+    prefetch(event + 64 * _AHEAD)
     set_event_kind(event, kind)
     return event
 

@@ -96,8 +96,8 @@ Side, 32 bytes: the bids, or the asks, of one book. Book, 128 bytes: its terms::
 
     | base (0) | best (8): NO_BID, NO_ASK | orders (16) | far (20) | 0 (24) |
     | tick_value (0): 0, not listed | lots_max (8) | ticks_max (16): most of tick * lots |
-    | strike (24) | cap (32) | taker_rate (40) | maker_rate (44) | top_rate (48) | series (52) |
-    | market (56) | call (60) | closed (61) | next (64): of its series | zeros to 128 |
+    | strike (24) | closes_at (32) | taker_rate (40) | maker_rate (44) | top_rate (48) |
+    | series (52) | market (56) | call (60) | closed (61) | next (64): of its series | cap (72) |
 
 Market and Series (the instruments of one market and expiry), 64 bytes each::
 
@@ -267,7 +267,7 @@ BOOK: Final = record(
     lots_max=("i8", 8),
     ticks_max=("i8", 16),
     strike=("i8", 24),
-    cap=("i8", 32),
+    closes_at=("i8", 32),
     taker_rate=("i4", 40),
     maker_rate=("i4", 44),
     top_rate=("i4", 48),
@@ -276,6 +276,7 @@ BOOK: Final = record(
     call=("u1", 60),
     closed=("u1", 61),
     next=("u4", 64),
+    cap=("i8", 72),
 )
 MARKET: Final = record(
     "market",
@@ -453,6 +454,8 @@ _WORDS: Final = (
     "found",
     "allowed",
 )
+# Words that no kernel changes while it runs: where the records lie, and what there is room for.
+STEADY: Final = (set(_WORDS[: _WORDS.index("free_orders")]) - {"ends"}) | {"lag"}
 CONTEXT: Final = record(
     "context", 1024, **{name: ("i8", 8 * place) for place, name in enumerate(_WORDS)}
 )

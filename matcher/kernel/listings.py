@@ -44,6 +44,7 @@ from matcher.kernel.fields import (
     set_book_call,
     set_book_cap,
     set_book_closed,
+    set_book_closes_at,
     set_book_lots_max,
     set_book_maker_rate,
     set_book_market,
@@ -154,6 +155,7 @@ def list_instrument(c: int, fact: int) -> None:
     set_book_market(book, fact_market(fact))
     set_book_series(book, number)
     set_book_closed(book, series_closed(series))
+    set_book_closes_at(book, HOUR * series_expiry(series) - context_lag(c))
     set_book_next(book, series_books(series))
     set_series_books(series, instrument)
     set_side_best(side_at(c, side_of(instrument, 0)), NO_BID)

@@ -101,10 +101,11 @@ def getter(record: np.dtype[Any], name: str) -> Callable[[int], int]:
 
     @intrinsic
     def get(_typing: Any, _address: Any) -> Any:
-        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             word = ir.IntType(bits)
             at = builder.add(arguments[0], ir.Constant(ir.IntType(64), offset))
             value = builder.load(builder.inttoptr(at, word.as_pointer()), align=bits // 8)
+            _tell_field(context, value, record, name)
             if bits == 64:
                 return value
             extend = builder.sext if signed else builder.zext
@@ -128,12 +129,19 @@ def setter(record: np.dtype[Any], name: str) -> Callable[[int, int], None]:
             word = ir.IntType(bits)
             at = builder.add(arguments[0], ir.Constant(ir.IntType(64), offset))
             value = arguments[1] if bits == 64 else builder.trunc(arguments[1], word)
-            builder.store(value, builder.inttoptr(at, word.as_pointer()), align=bits // 8)
+            stored = builder.store(value, builder.inttoptr(at, word.as_pointer()), align=bits // 8)
+            _tell_field(context, stored, record, name)
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64), generate
 
     return cast(Callable[[int, int], None], put)
+
+
+def _tell_field(context: Any, instruction: Any, record: np.dtype[Any], name: str) -> None:
+    """Say which field is read or written, to a compiler that asks."""
+    if hasattr(context, "tell_field"):
+        context.tell_field(instruction, kind_of(record), name)
 
 
 def _field(record: np.dtype[Any], name: str) -> tuple[np.dtype[Any], int]:

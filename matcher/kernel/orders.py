@@ -12,7 +12,6 @@ from matcher.kernel.accounts import (
     holding_at,
     holding_of,
     make_holding,
-    series_at,
     slot_for,
     uncount_order,
     wake,
@@ -30,7 +29,6 @@ from matcher.kernel.context import (
     context_free_order,
     context_free_orders,
     context_high_water,
-    context_lag,
     context_live,
     context_next_seq,
     context_pairs,
@@ -53,7 +51,7 @@ from matcher.kernel.fields import (
     account_idle,
     account_orders,
     book_call,
-    book_series,
+    book_closes_at,
     book_strike,
     book_tick_value,
     command_account,
@@ -80,7 +78,6 @@ from matcher.kernel.fields import (
     order_slot,
     order_tick,
     pair_value,
-    series_expiry,
     set_account_orders,
     set_holding_orders,
     set_level_lots,
@@ -127,8 +124,6 @@ _AMEND_NOT_DOWN = int(Reject.AMEND_NOT_DOWN)
 _AMEND_BELOW_FILLED = int(Reject.AMEND_BELOW_FILLED)
 
 _FOR_IOC = int(CancelReason.IOC)
-
-HOUR = 3600
 
 
 # --- placing -------------------------------------------------------------------------------------
@@ -259,15 +254,9 @@ def rest(c: int, order: int, holding: int, account: int, book: int) -> None:
     stand(c, side_of(holding_instrument(holding), order_sells(order)), order)
     set_open_order(slot_at(c, order_slot(order)), slot_of(c, order))
     add_open(order, holding, order_remaining(order))
-    if order_expiry(order) + 1 < closes_at(c, book_series(book)):
+    if order_expiry(order) + 1 < book_closes_at(book):  # else it leaves when its series closes
         hang(c, order)
     say_rested(c, order, holding)
-
-
-@inlined
-def closes_at(c: int, series: int) -> int:
-    """The first second at which orders of a series may not stand."""
-    return HOUR * series_expiry(series_at(c, series)) - context_lag(c)
 
 
 # --- canceling and amending -----------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Pools:
             raise ValueError(f"orders is {limits.orders}, allowed 1 to {ORDERS_LIMIT}")
         self.limits = limits
         self.arrays: dict[str, Records] = {}
-        self._memory: dict[str, mmap.mmap] = {}  # of the arrays, by name
+        self._memory: dict[str, tuple[mmap.mmap, int]] = {}  # of the arrays, and where in it
         self._touched: dict[str, int] = {}  # bytes of it that the system has given
         self._ready = 0  # commands for which it has
         self.context = self._allocate("context", layout.CONTEXT, 1)[0]
@@ -146,13 +146,13 @@ class Pools:
 
     def _touch(self, name: str, count: int) -> None:
         """Let the system give the memory of an array's first records."""
-        array, pages = self.arrays[name], self._memory[name]
+        array, (pages, start) = self.arrays[name], self._memory[name]
         before, after = self._touched[name], min(count, len(array)) * array.itemsize
         if after > before:
-            start = before // mmap.PAGESIZE * mmap.PAGESIZE
+            before = before // mmap.PAGESIZE * mmap.PAGESIZE
             self._touched[name] = after
             with contextlib.suppress(OSError):  # an older system gives it when it is used
-                pages.madvise(_POPULATE, start, after - start)
+                pages.madvise(_POPULATE, start + before, after - before)
 
     def make_room_for(self, fact: Any) -> None:
         """Make room for the numbers that a fact names, or say which limit it meets."""
@@ -301,9 +301,10 @@ class Pools:
     ) -> Records:
         """An array of zeros, page-aligned, in the context under its name."""
         old = self.arrays.get(name)
-        self._memory[name] = memory(count * record.itemsize)
+        pages, start = memory(count * record.itemsize)
+        self._memory[name] = pages, start
         self._touched[name] = 0
-        array = np.frombuffer(self._memory[name], record, count)
+        array = np.frombuffer(pages, record, count, start)
         if old is not None and forget:
             self._forget(old)
         self._forget(array)  # an exchange that is gone may have had something there
@@ -359,11 +360,16 @@ def raw(records: Records) -> NDArray[np.uint8]:
     return records.view(np.uint8).reshape(len(records), records.itemsize)
 
 
-def memory(size: int) -> mmap.mmap:
-    """Zeros from a page's start on; on huge pages where the system has them."""
+def memory(size: int) -> tuple[mmap.mmap, int]:
+    """Zeros, and where among them to begin: on huge pages, whole ones, where the system has them.
+
+    What is smaller than half of one stays on small pages.
+    """
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
-    pages = mmap.mmap(-1, max(1, size), flags=flags)
-    if size >= HUGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
+    if size < HUGE_PAGE // 2 or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, max(1, size), flags=flags), 0
+    pages = mmap.mmap(-1, -(-size // HUGE_PAGE) * HUGE_PAGE + HUGE_PAGE, flags=flags)
+    start = -np.frombuffer(pages, np.uint8).ctypes.data % HUGE_PAGE
+    with contextlib.suppress(OSError):
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages, start

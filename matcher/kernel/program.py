@@ -30,7 +30,7 @@ from llvmlite import binding
 from matcher.kernel.compiled import stamp
 from matcher.kernel.memory import COMPILED
 
-_FORM: Final = 1  # of the translation; another one makes other machine code
+_FORM: Final = 2  # of the translation; another one makes other machine code
 
 
 def program(function: Callable[..., Any], arguments: int) -> Callable[..., Any]:

@@ -48,8 +48,12 @@ PAGE_BITS = 30  # of a word of the table of pages: the page's number
 
 @inlined
 def hash_of(key: int) -> int:
-    """The upper bits of a key, well mixed: 0 to 2^31 - 1."""
-    return shifted(mixed(key), 64 - HASH_BITS)
+    """The upper bits of a key, well mixed: 0 to 2^31 - 1.
+
+    Once is not enough: keys of accounts that hold neighboring instruments would lie in a lattice.
+    """
+    once = mixed(key)
+    return shifted(mixed(once ^ shifted(once, 32)), 64 - HASH_BITS)
 
 
 @inlined

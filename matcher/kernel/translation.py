@@ -11,6 +11,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core.dispatcher import Dispatcher
 
+from matcher.kernel.layout import STEADY
 from matcher.kernel.memory import is_inlined, is_rare
 
 _INT: Final = ir.IntType(64)
@@ -43,6 +44,10 @@ _COMPUTED: Final[dict[type[ast.operator], str]] = {
 }
 
 
+_GIVEN: Final = {"command", "annex"}  # lines: kernels only read them
+_SHARED: Final = {"far": "level"}  # a far level holds a level
+
+
 class Untranslatable(Exception):
     """A function is not written in the language of kernels."""
 
@@ -60,6 +65,7 @@ class Translation:
         self.module = ir.Module(name)
         self.module.triple = binding.get_process_triple()
         self._name = name
+        self.instructions = _Instructions(self.module)
         self._made: dict[FunctionType, ir.Function] = {}
         self._waiting: list[tuple[FunctionType, ir.Function]] = []
 
@@ -98,7 +104,32 @@ class Translation:
 
 
 class _Instructions:
-    """What the instructions of `matcher.kernel.memory` ask of numba, when they are put in place."""
+    """What the instructions of `matcher.kernel.memory` ask of numba, when they are put in place.
+
+    And what they tell: which field of which record they touch. No two fields share a byte, so that
+    LLVM need not read a field again when another was written; nor one that nobody writes, ever.
+    """
+
+    def __init__(self, module: ir.Module):
+        self._module = module
+        self._root = module.add_metadata([ir.MetaDataString(module, "kernel")])
+        self._steady = module.add_metadata([])
+        self._tags: dict[tuple[str, str], Any] = {}
+
+    def tell_field(self, instruction: Any, kind: str, name: str) -> None:
+        """A load or a store is of a field."""
+        if kind in _GIVEN or (kind == "context" and name in STEADY):
+            instruction.set_metadata("invariant.load", self._steady)
+        else:
+            instruction.set_metadata("tbaa", self._tag(_SHARED.get(kind, kind), name))
+
+    def _tag(self, kind: str, name: str) -> Any:
+        """LLVM's name of a field."""
+        if (kind, name) not in self._tags:
+            add, zero = self._module.add_metadata, ir.Constant(_INT, 0)
+            field = add([ir.MetaDataString(self._module, f"{kind}.{name}"), self._root, zero])
+            self._tags[kind, name] = add([field, field, zero])
+        return self._tags[kind, name]
 
     @staticmethod
     def get_dummy_value() -> None:
@@ -325,7 +356,7 @@ class _Body:
 
     def _tuple(self, node: ast.Tuple) -> Any:
         values = [self._number(part) for part in node.elts]
-        return _Instructions.make_tuple(self._builder, None, values)
+        return self._translation.instructions.make_tuple(self._builder, None, values)
 
     def _part(self, node: ast.Subscript) -> Any:
         if not isinstance(node.slice, ast.Constant):
@@ -444,7 +475,7 @@ class _Body:
     def _put(self, instruction: Any, values: Sequence[Any]) -> Any:
         """An instruction that numba's compiler knows, in place."""
         signature, generate = instruction._defn(None, *[types.int64] * len(values))
-        return generate(_Instructions, self._builder, signature, tuple(values))
+        return generate(self._translation.instructions, self._builder, signature, tuple(values))
 
 
 def _is_reached(block: Any, function: Any) -> bool:
