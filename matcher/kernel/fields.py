@@ -332,6 +332,21 @@ set_page_number = setter(r.PAGE, "number")
 page_next = getter(r.PAGE, "next")
 set_page_next = setter(r.PAGE, "next")
 
+# --- plan ----------------------------------------------------------------------------------------
+
+plan_kind = getter(r.PLAN, "kind")
+set_plan_kind = setter(r.PLAN, "kind")
+plan_line = getter(r.PLAN, "line")
+set_plan_line = setter(r.PLAN, "line")
+plan_slot = getter(r.PLAN, "slot")
+set_plan_slot = setter(r.PLAN, "slot")
+plan_holding = getter(r.PLAN, "holding")
+set_plan_holding = setter(r.PLAN, "holding")
+plan_level = getter(r.PLAN, "level")
+set_plan_level = setter(r.PLAN, "level")
+plan_order = getter(r.PLAN, "order")
+set_plan_order = setter(r.PLAN, "order")
+
 # --- head ----------------------------------------------------------------------------------------
 
 head_order = getter(r.HEAD, "order")

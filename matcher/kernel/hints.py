@@ -2,27 +2,18 @@
 
 An exchange that does not fit the caches is read at random: a slot, its order, what stands around
 it, the holding, the group, the maker that an order will meet. Each of them says where the next one
-lies; so the commands ahead are looked at in steps, `STEP` commands apart, and each step reads only
-what the one before has asked for. A hint may be wrong: it reads records that there are, and
-changes nothing.
+lies; so the commands ahead are looked at in five steps, `STEP` commands apart, and each step reads
+only what the one before has asked for. What a step has found stands in the command's plan. A hint
+may be wrong: it reads records that there are, and changes nothing but plans.
 """
 
-from matcher.kernel.accounts import account_at, book_at, holding_at, holding_of
-from matcher.kernel.bitmap import word_of
-from matcher.kernel.book import (
-    best_of,
-    bits_of,
-    crosses,
-    near_level,
-    order_at,
-    place_of,
-    side_at,
-    side_of,
-)
+from matcher.kernel.accounts import account_at, book_at, group_of, holding_at, holding_of
+from matcher.kernel.book import best_of, crosses, near_level, order_at, side_at, side_of
 from matcher.kernel.context import (
     context_books_limit,
     context_holding_bits,
     context_holding_table,
+    context_plans,
 )
 from matcher.kernel.fields import (
     command_account,
@@ -33,19 +24,37 @@ from matcher.kernel.fields import (
     command_tick,
     entry_word,
     holding_account,
-    holding_group,
     holding_instrument,
     level_head,
     level_tail,
-    order_holding,
     order_next,
     order_previous,
     order_sells,
     order_slot,
     order_tick,
+    plan_holding,
+    plan_kind,
+    plan_level,
+    plan_line,
+    plan_order,
+    plan_slot,
+    set_plan_holding,
+    set_plan_kind,
+    set_plan_level,
+    set_plan_line,
+    set_plan_order,
+    set_plan_slot,
 )
-from matcher.kernel.groups import block_at, group_at
-from matcher.kernel.layout import PAGE_SLOTS, CommandKind
+from matcher.kernel.groups import block_at
+from matcher.kernel.layout import (
+    PAGE_SLOTS,
+    PLAN_MEETS,
+    PLAN_NONE,
+    PLAN_ORDER,
+    PLAN_PLACE,
+    PLANS,
+    CommandKind,
+)
 from matcher.kernel.margin_layout import group_block, group_quads
 from matcher.kernel.memory import inlined, prefetch
 from matcher.kernel.slots import key_of, open_order, slot_at
@@ -55,91 +64,20 @@ _PLACE = int(CommandKind.PLACE)
 _CANCEL = int(CommandKind.CANCEL)
 _AMEND = int(CommandKind.AMEND)
 
-STEP = 3  # commands
-STEPS = 6
-
-
-# --- what commands are about ---------------------------------------------------------------------
+STEP = 4  # commands
+STEPS = 5
 
 
 @inlined
-def is_place(c: int, command: int) -> bool:
-    """Whether a command places an order into a book that there is."""
-    return command_kind(command) == _PLACE and command_instrument(command) < context_books_limit(c)
-
-
-@inlined
-def is_of_order(command: int) -> bool:
-    """Whether a command is about one open order."""
-    return command_kind(command) == _CANCEL or command_kind(command) == _AMEND
-
-
-@inlined
-def holding_entry(c: int, command: int) -> int:
-    """Address of the table entry where the search for the command's holding begins."""
-    hashed = holding_hash(command_account(command), command_instrument(command))
-    return context_holding_table(c) + 8 * (hashed >> (HASH_BITS - context_holding_bits(c)))
-
-
-@inlined
-def likely_holding(c: int, command: int) -> int:
-    """Address of the command's holding, if the first entry looked at is its own."""
-    return holding_at(c, entry_word(holding_entry(c, command)) & LOW_HALF)
-
-
-@inlined
-def page_entry(c: int, command: int) -> int:
-    """Address of the table entry where the search for the page of the command's slot begins."""
-    return page_home(c, key_of(command_account(command), command_id(command)))
-
-
-@inlined
-def likely_slot(c: int, command: int) -> int:
-    """Address of the command's slot, if the first entry looked at is its page's."""
-    page = entry_word(page_entry(c, command)) & ((1 << PAGE_BITS) - 1)
-    return slot_at(c, PAGE_SLOTS * page + command_id(command) % PAGE_SLOTS)
-
-
-@inlined
-def own_side(command: int) -> int:
-    """The side on which an order would rest."""
-    return side_of(command_instrument(command), command_sells(command))
-
-
-@inlined
-def opposite_side(command: int) -> int:
-    """The side that an order would meet."""
-    return side_of(command_instrument(command), 1 - command_sells(command))
-
-
-@inlined
-def would_cross(c: int, command: int) -> bool:
-    """Whether an order would trade now."""
-    return crosses(
-        command_tick(command), command_sells(command), best_of(c, opposite_side(command))
-    )
-
-
-@inlined
-def best_level(c: int, command: int) -> int:
-    """Address of the level that an order would meet."""
-    opposite = opposite_side(command)
-    return near_level(c, opposite, best_of(c, opposite))
-
-
-@inlined
-def likely_maker(c: int, command: int) -> int:
-    """Address of the order that an order would meet."""
-    return order_at(c, level_head(best_level(c, command)))
-
-
-# --- asking --------------------------------------------------------------------------------------
+def plan_at(c: int, number: int) -> int:
+    """Address of the plan of a command, by how many came before it."""
+    return context_plans(c) + 64 * (number & (PLANS - 1))
 
 
 @inlined
 def ask_for_group(c: int, holding: int) -> None:
     """Ask for the first points of a holding's group."""
-    group = group_at(c, holding_group(holding))
+    group = group_of(c, holding)
     prefetch(group)
     prefetch(group + 64)
 
@@ -147,7 +85,7 @@ def ask_for_group(c: int, holding: int) -> None:
 @inlined
 def ask_for_block(c: int, holding: int) -> None:
     """Ask for more points of a holding's group, if it has more."""
-    group = group_at(c, holding_group(holding))
+    group = group_of(c, holding)
     if group_quads(group) > 1:
         block = block_at(c, group_block(group))
         prefetch(block)
@@ -156,90 +94,108 @@ def ask_for_block(c: int, holding: int) -> None:
 
 
 @inlined
-def ask_for_entries(c: int, command: int) -> None:
-    """First: what says where the records lie."""
-    if is_place(c, command):
-        prefetch(page_entry(c, command))
-        prefetch(account_at(c, command_account(command)))
-        prefetch(holding_entry(c, command))
-        prefetch(book_at(c, command_instrument(command)))
-        prefetch(side_at(c, side_of(command_instrument(command), 0)))
-    elif is_of_order(command):
-        prefetch(page_entry(c, command))
-        prefetch(account_at(c, command_account(command)))
+def ask_for_entries(c: int, plan: int, command: int) -> None:
+    """First: what says where the records lie. The plan holds the entries until then."""
+    kind, account = command_kind(command), command_account(command)
+    entry = page_home(c, key_of(account, command_id(command)))
+    if kind == _PLACE and command_instrument(command) < context_books_limit(c):
+        instrument = command_instrument(command)
+        hashed = holding_hash(account, instrument)
+        holding = context_holding_table(c) + 8 * (hashed >> (HASH_BITS - context_holding_bits(c)))
+        set_plan_kind(plan, PLAN_PLACE)
+        set_plan_line(plan, command)
+        set_plan_slot(plan, entry)
+        set_plan_holding(plan, holding)
+        prefetch(entry)
+        prefetch(holding)
+        prefetch(book_at(c, instrument))
+        prefetch(side_at(c, side_of(instrument, 0)))
+        prefetch(account_at(c, account))
+    elif kind == _CANCEL or kind == _AMEND:  # noqa: SIM109 - kernels have no tuples
+        set_plan_kind(plan, PLAN_ORDER)
+        set_plan_line(plan, command)
+        set_plan_slot(plan, entry)
+        prefetch(entry)
+        prefetch(account_at(c, account))
+    else:
+        set_plan_kind(plan, PLAN_NONE)
 
 
 @inlined
-def ask_for_records(c: int, command: int) -> None:
+def ask_for_records(c: int, plan: int) -> None:
     """Second: the records that the command names."""
-    if is_place(c, command):
-        prefetch(likely_slot(c, command))
-        prefetch(likely_holding(c, command))
-        side, tick = own_side(command), command_tick(command)
-        prefetch(near_level(c, side, tick))
-        prefetch(word_of(bits_of(c, side), place_of(c, tick)))
-    elif is_of_order(command):
-        prefetch(likely_slot(c, command))
+    kind = plan_kind(plan)
+    if kind != PLAN_NONE:
+        command = plan_line(plan)
+        page = entry_word(plan_slot(plan)) & ((1 << PAGE_BITS) - 1)
+        slot = slot_at(c, PAGE_SLOTS * page + command_id(command) % PAGE_SLOTS)
+        set_plan_slot(plan, slot)
+        prefetch(slot)
+        if kind == PLAN_PLACE:
+            holding = holding_at(c, entry_word(plan_holding(plan)) & LOW_HALF)
+            instrument, sells = command_instrument(command), command_sells(command)
+            tick = command_tick(command)
+            level = near_level(c, side_of(instrument, sells), tick)
+            set_plan_holding(plan, holding)
+            set_plan_level(plan, level)
+            prefetch(holding)
+            prefetch(level)
+            opposite = side_of(instrument, 1 - sells)
+            best = best_of(c, opposite)
+            if crosses(tick, sells, best):
+                set_plan_kind(plan, PLAN_MEETS)
+                set_plan_order(plan, near_level(c, opposite, best))
+                prefetch(plan_order(plan))
 
 
 @inlined
-def ask_for_named(c: int, command: int) -> None:
-    """Third: what those name."""
-    if is_place(c, command):
-        ask_for_group(c, likely_holding(c, command))
-        level = near_level(c, own_side(command), command_tick(command))
-        prefetch(order_at(c, level_tail(level)))
-        if would_cross(c, command):
-            prefetch(best_level(c, command))
-    elif is_of_order(command):
-        prefetch(order_at(c, open_order(likely_slot(c, command))))
+def ask_for_named(c: int, plan: int) -> None:
+    """Third: what those name; of an order that crosses, the one that it will meet."""
+    kind = plan_kind(plan)
+    if kind == PLAN_ORDER:
+        number = open_order(plan_slot(plan))
+        if number == 0:
+            set_plan_kind(plan, PLAN_NONE)
+        else:
+            set_plan_order(plan, order_at(c, number))
+            prefetch(plan_order(plan))
+    elif kind != PLAN_NONE:
+        ask_for_group(c, plan_holding(plan))
+        if kind == PLAN_MEETS:
+            set_plan_order(plan, order_at(c, level_head(plan_order(plan))))
+            prefetch(plan_order(plan))
+        else:
+            prefetch(order_at(c, level_tail(plan_level(plan))))
 
 
 @inlined
-def ask_for_neighbors(c: int, command: int) -> None:
-    """Fourth: what stands around an order, and the one that will be met."""
-    if is_place(c, command):
-        ask_for_block(c, likely_holding(c, command))
-        if would_cross(c, command):
-            prefetch(likely_maker(c, command))
-    elif is_of_order(command):
-        number = open_order(likely_slot(c, command))
-        if number != 0:
-            order = order_at(c, number)
-            prefetch(holding_of(c, order))
-            prefetch(order_at(c, order_next(order)))
-            prefetch(order_at(c, order_previous(order)))
+def ask_for_neighbors(c: int, plan: int) -> None:
+    """Fourth: what stands around an order, and what the maker has."""
+    kind = plan_kind(plan)
+    if kind == PLAN_ORDER:
+        order = plan_order(plan)
+        set_plan_holding(plan, holding_of(c, order))
+        prefetch(plan_holding(plan))
+        prefetch(order_at(c, order_next(order)))
+        prefetch(order_at(c, order_previous(order)))
+    elif kind != PLAN_NONE:
+        ask_for_block(c, plan_holding(plan))
+        if kind == PLAN_MEETS:
+            prefetch(holding_of(c, plan_order(plan)))
+            prefetch(slot_at(c, order_slot(plan_order(plan))))
 
 
 @inlined
-def ask_for_level(c: int, command: int) -> None:
-    """Fifth: the level and the group of an order, and what the maker has."""
-    if is_place(c, command):
-        if would_cross(c, command):
-            maker = likely_maker(c, command)
-            prefetch(holding_at(c, order_holding(maker)))
-            prefetch(slot_at(c, order_slot(maker)))
-    elif is_of_order(command):
-        number = open_order(likely_slot(c, command))
-        if number != 0:
-            order = order_at(c, number)
-            holding = holding_of(c, order)
-            side, tick = side_of(holding_instrument(holding), order_sells(order)), order_tick(order)
-            prefetch(near_level(c, side, tick))
-            prefetch(word_of(bits_of(c, side), place_of(c, tick)))
-            prefetch(book_at(c, holding_instrument(holding)))
-            ask_for_group(c, holding)
-
-
-@inlined
-def ask_for_rest(c: int, command: int) -> None:
-    """Sixth: the maker's account and group, and further points of an order's group."""
-    if is_place(c, command):
-        if would_cross(c, command):
-            holding = holding_of(c, likely_maker(c, command))
-            prefetch(account_at(c, holding_account(holding)))
-            ask_for_group(c, holding)
-    elif is_of_order(command):
-        number = open_order(likely_slot(c, command))
-        if number != 0:
-            ask_for_block(c, holding_of(c, order_at(c, number)))
+def ask_for_rest(c: int, plan: int) -> None:
+    """Fifth: an order's level and group, and the maker's account and group."""
+    kind = plan_kind(plan)
+    if kind == PLAN_ORDER:
+        order, holding = plan_order(plan), plan_holding(plan)
+        side = side_of(holding_instrument(holding), order_sells(order))
+        prefetch(near_level(c, side, order_tick(order)))
+        prefetch(book_at(c, holding_instrument(holding)))
+        ask_for_group(c, holding)
+    elif kind == PLAN_MEETS:
+        holding = holding_of(c, plan_order(plan))
+        prefetch(account_at(c, holding_account(holding)))
+        ask_for_group(c, holding)

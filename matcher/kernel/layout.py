@@ -135,6 +135,10 @@ Slot, 48 bytes: an order slot of an account; a page has eight. Page, 16 bytes: w
 
     order   the open order; SEEN is added once anything was seen in the slot
 
+Plan, 64 bytes: what is known of a command that lies ahead (`matcher.kernel.hints`); addresses::
+
+    | kind (0): PLAN_... | line (8) | slot (16) | holding (24) | level (32) | order (40) | 0 |
+
 Context, 1024 bytes, one int64 after the other: where everything else lies, limits and counters.
 The rest are single words: a head of the timing wheel, an entry of a table, a word of bits, and
 pairs of a key and a value to sort.
@@ -366,6 +370,16 @@ SLOT: Final = record(
     digest_3=("i8", 40),
 )
 PAGE: Final = record("page", 16, account=("u4", 0), number=("u4", 4), next=("u4", 8))
+PLAN: Final = record(
+    "plan",
+    64,
+    kind=("i8", 0),
+    line=("i8", 8),
+    slot=("i8", 16),
+    holding=("i8", 24),
+    level=("i8", 32),
+    order=("i8", 40),
+)
 HEAD: Final = record("head", 4, order=("u4", 0))
 ENTRY: Final = record("entry", 8, word=("i8", 0))
 WORD: Final = record("word", 8, bits=("i8", 0))
@@ -397,6 +411,7 @@ _WORDS: Final = (
     "waiting",  # pairs of an account and 0, in no order
     "pairs",
     "undo",  # pairs: what a trial did, to be taken back
+    "plans",
     "events",
     "ends",  # words: events so far after each command; 0: nobody asks
     # how many there may be, or are room for
@@ -463,6 +478,11 @@ CONTEXT: Final = record(
 SLOT_BITS: Final = 12  # an order's slot is the low bits of its id
 PAGE_SLOTS: Final = 8
 SEEN: Final = 1 << 31  # in a slot's `order`
+PLANS: Final = 32
+PLAN_NONE: Final = 0  # nothing to ask for
+PLAN_PLACE: Final = 1
+PLAN_ORDER: Final = 2  # a command about one open order
+PLAN_MEETS: Final = 3  # a PLACE that crosses
 WHEEL_DIGIT: Final = 6  # bits of time that one round of the timing wheel tells apart
 WHEEL_HEADS: Final = 11 << WHEEL_DIGIT  # for all times that there are
 NO_BID: Final = -1

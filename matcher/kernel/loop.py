@@ -45,19 +45,20 @@ from matcher.kernel.fields import (
     set_level_head,
     set_level_lots,
     set_level_tail,
+    set_plan_kind,
     set_word_bits,
 )
 from matcher.kernel.hints import (
     STEP,
     STEPS,
     ask_for_entries,
-    ask_for_level,
     ask_for_named,
     ask_for_neighbors,
     ask_for_records,
     ask_for_rest,
+    plan_at,
 )
-from matcher.kernel.layout import VACANT, CommandKind
+from matcher.kernel.layout import PLAN_NONE, PLANS, VACANT, CommandKind
 from matcher.kernel.memory import called, inlined, prefetch
 from matcher.kernel.program import program
 from matcher.kernel.tables import LOW_HALF, insert_far, insert_holding, insert_page, page_key
@@ -118,6 +119,33 @@ def may_overflow(c: int) -> bool:
     return context_far_count(c) > context_far_stop(c)
 
 
+@inlined
+def first_ahead(c: int, commands: int, end: int) -> int:
+    """The first command that is looked at ahead of its turn; before it, none is planned."""
+    ahead = commands
+    for number in range(PLANS):
+        set_plan_kind(plan_at(c, number), PLAN_NONE)
+        if number < STEP * STEPS and ahead < end:
+            ahead = after(ahead)
+    return ahead
+
+
+@inlined
+def look_ahead(c: int, ahead: int, end: int, number: int) -> int:
+    """Take each plan one step further; the next command that is to be looked at."""
+    plan = plan_at(c, number)
+    if ahead < end:
+        ask_for_entries(c, plan, ahead)
+        ahead = after(ahead)
+    else:
+        set_plan_kind(plan, PLAN_NONE)
+    ask_for_records(c, plan_at(c, number - STEP))
+    ask_for_named(c, plan_at(c, number - 2 * STEP))
+    ask_for_neighbors(c, plan_at(c, number - 3 * STEP))
+    ask_for_rest(c, plan_at(c, number - 4 * STEP))
+    return ahead
+
+
 def run(c: int, commands: int, end: int) -> int:
     """Apply commands until all are done, or one might find no room; where that one begins.
 
@@ -126,31 +154,18 @@ def run(c: int, commands: int, end: int) -> int:
     c, commands, end : int
         Addresses of the context, of the first line, and behind the last one.
     """
-    command = first = commands
-    ends, is_hinted = context_ends(c), is_large(c)
-    second = third = fourth = fifth = sixth = commands
+    command = ahead = commands
+    ends, number, is_hinted = context_ends(c), 0, is_large(c)
     if is_hinted:
-        for ahead in range(STEP * STEPS):
-            first = min(after(first), end - 64)
-            second = first if ahead < STEP * 5 else second
-            third = first if ahead < STEP * 4 else third
-            fourth = first if ahead < STEP * 3 else fourth
-            fifth = first if ahead < STEP * 2 else fifth
-            sixth = first if ahead < STEP else sixth
+        ahead = first_ahead(c, commands, end)
     while command < end and not may_overflow(c):
         if command_kind(command) >= FIRST_FACT and lacks_room(c, command):
             break
         prefetch(command + _STREAM)
         prefetch(command + _STREAM + 64)
-        if is_hinted and first < end:
-            ask_for_entries(c, first)
-            ask_for_records(c, second)
-            ask_for_named(c, third)
-            ask_for_neighbors(c, fourth)
-            ask_for_level(c, fifth)
-            ask_for_rest(c, sixth)
-            first, second, third = after(first), after(second), after(third)
-            fourth, fifth, sixth = after(fourth), after(fifth), after(sixth)
+        if is_hinted:
+            ahead = look_ahead(c, ahead, end, number)
+            number += 1
         apply(c, command)
         command = after(command)
         if ends != 0:

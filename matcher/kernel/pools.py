@@ -61,15 +61,7 @@ class Limits(NamedTuple):
 
 
 # Words of the context that say how memory is, and not how the exchange is.
-OF_MEMORY: Final = frozenset(
-    name
-    for name in layout.CONTEXT.names or ()
-    if name.endswith(("_limit", "_bits", "_table"))
-    or name in {"bitmap_words", "far_stop", "free_orders", "free_order", "ends"}
-    or name in {"orders", "levels", "bitmaps", "books", "sides", "markets", "series", "accounts"}
-    or name in {"signers", "holdings", "slots", "pages", "groups", "group_keys", "group_blocks"}
-    or name in {"far", "far_sorted", "wheel", "deadlines", "waiting", "pairs", "undo", "events"}
-)
+OF_MEMORY: Final = (layout.STEADY - {"lag"}) | {"ends", "free_orders", "free_order"}
 
 
 class Pools:
@@ -343,6 +335,7 @@ class Pools:
         self._allocate("markets", layout.MARKET, limits.markets)
         self._allocate("series", layout.SERIES, limits.series)
         self._allocate("wheel", layout.HEAD, layout.WHEEL_HEADS)
+        self._allocate("plans", layout.PLAN, layout.PLANS)
         context["band_bits"] = limits.band_bits
         context["bitmap_words"] = words
         context["books_limit"] = limits.books

@@ -54,6 +54,7 @@ def test_records_have_the_sizes_that_addresses_are_computed_with() -> None:
         "holding": 64,
         "slot": 48,
         "page": 16,
+        "plan": 64,
         "head": 4,
         "entry": 8,
         "word": 8,
