@@ -6,7 +6,9 @@ from matcher import commands as c
 from matcher import words
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
+from matcher.forest import Forest
 from matcher.ledger import Ledger
+from matcher.merkle import ZERO
 from matcher.types import U32, U64
 from tests.support.pit import (
     CALL,
@@ -88,6 +90,53 @@ def test_apply_op_that_breaks_the_protocol_raises_and_changes_nothing(
     with pytest.raises(ProtocolError, match=what):
         apply(ledger, op, built_at)
     assert ledger.end_chunk(START) == before
+
+
+ANY_OPS = (
+    words.Nop(),
+    fill(),
+    words.Credit(4, 5),
+    words.Withdraw(2, 5, 1),
+    words.Settle(2, 1, EXPIRY),
+    words.Transfer(2, 3, 5, 1),
+    words.Release(2, 5, 1),
+)
+
+
+@pytest.mark.parametrize("op", ANY_OPS, ids=lambda op: type(op).__name__)
+def test_apply_word_with_a_bit_that_no_op_has_raises(ledger: Ledger, op: words.Op) -> None:
+    before = ledger.root
+    number = int.from_bytes(words.pack(op), "big")
+    used = sum(width for _, width in words.FIELDS[number >> 240])
+    bad = [number | 1 << bit for bit in (*range(240 - used), 248, 255)]
+    if isinstance(op, words.Fill):
+        bad += [number | 1 << bit for bit in range(233, 240)]  # flags but the lowest
+    bad += [number % (1 << 240) | kind << 240 for kind in (*range(7, 16), 0x1F, 0xFD, 0xFE, 0xFF)]
+    for word in bad:
+        with pytest.raises(ProtocolError, match=r"reserved|flags|kind|bits 247|a root stands"):
+            ledger.apply(word.to_bytes(32, "big"), START)
+    assert ledger.end_chunk(START) == before
+
+
+def test_end_chunk_of_an_account_below_zero_may_not_lower_it(ledger: Ledger) -> None:
+    """No chunk leads there, but the rule is the protocol's: not lower than before."""
+    forest = Forest()
+    words_of_leaf = (-5).to_bytes(8, "big", signed=True) + bytes(56)
+    root = forest.update_accounts(ZERO, [(2, words_of_leaf)], 24)
+    for ops, good in (
+        ([words.Transfer(2, 3, 1, 1)], False),
+        ([words.Credit(2, 1)], True),
+        ([words.Credit(2, 1), words.Transfer(2, 3, 1, 1)], True),
+        ([words.Credit(2, 1), words.Transfer(2, 3, 2, 1)], False),
+    ):
+        fork = Ledger(ledger.facts, forest, root)
+        for op in ops:
+            apply(fork, op)
+        if good:
+            fork.end_chunk(START)
+        else:
+            with pytest.raises(ProtocolError, match="margin: account 2 is worth -6, was -5"):
+                fork.end_chunk(START)
 
 
 def test_apply_stale_order_raises(ledger: Ledger) -> None:
