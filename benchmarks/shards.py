@@ -28,9 +28,9 @@ import numpy as np
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher import commands as c
-from matcher.engine import Engine
 from matcher.errors import Reject
 from matcher.events import Event, OrderRested, Rejected
+from matcher.exchange import Exchange
 from matcher.shards.local import Shards
 from matcher.shards.processes import ShardProcesses
 from matcher.shards.shard import Shard
@@ -90,7 +90,7 @@ def opened(deposit: int) -> Iterator[c.Command]:
 class Traders:
     """Who sends what; aims by one engine that is told everything first."""
 
-    def __init__(self, seed: int, engine: Engine):
+    def __init__(self, seed: int, engine: Exchange):
         self._random = np.random.default_rng(seed)
         self._engine = engine
         self._next: dict[int, int] = {}  # account to its next slot
@@ -180,7 +180,7 @@ class Traders:
 
 def flow_of(deposit: int, orders: int, seed: int) -> Flow:
     """The whole stream; the engine that it aims by is thrown away."""
-    engine = Engine(WINDOWS)
+    engine = Exchange(WINDOWS)
     stream = [*listed(), *opened(deposit)]
     setup = len(stream)
     for command in stream:
@@ -242,9 +242,9 @@ def run_shards(count: int, flow: Flow) -> Run:
     return Run(shards, spent, each, moves)
 
 
-def run_engine(flow: Flow) -> tuple[Engine, float, dict[str, int]]:
+def run_engine(flow: Flow) -> tuple[Exchange, float, dict[str, int]]:
     """One engine after the flow, seconds, and what became of the orders."""
-    engine = Engine(WINDOWS)
+    engine = Exchange(WINDOWS)
     ends = {"refused for margin": 0, "refused": 0, "rested": 0}
     start = time.thread_time()
     answers = [engine.apply(command) for command in flow.commands]
@@ -300,7 +300,7 @@ def run_processes(count: int, flow: Flow) -> float:
 
 def run_alone(flow: Flow) -> float:
     """The same of one engine."""
-    engine = Engine(WINDOWS)
+    engine = Exchange(WINDOWS)
     for command in flow.commands[: flow.setup]:
         engine.apply(command)
     start = time.perf_counter()

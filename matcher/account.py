@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from matcher.book import OpenOrder
 from matcher.errors import InvariantBroken
 from matcher.risk import Contract, ExpiryRisk
-from matcher.types import MAX_POSITIONS, SLOTS
+from matcher.types import SLOTS
 
 ZERO_ADDRESS: Final = bytes(20)
 
@@ -74,11 +74,6 @@ class Account:
         Sum of the groups' floors: what all positions pay at worst.
     count : int
         Number of positions.
-    leased : int
-        Atoms of `cash` that came from the account's other shards, less what went there
-        (docs/reference/sharding.md); 0 where nothing is sharded.
-    elsewhere : int
-        Positions, of `MAX_POSITIONS`, that other shards may hold for the account.
     """
 
     __slots__ = (
@@ -87,14 +82,12 @@ class Account:
         "count",
         "credited",
         "deposited",
-        "elsewhere",
         "exited",
         "floors",
         "groups",
         "index",
         "interest",
         "keys",
-        "leased",
         "open",
         "orders_until",
         "owner",
@@ -121,8 +114,6 @@ class Account:
         self.groups: dict[tuple[int, int], ExpiryRisk] = {}
         self.floors = 0
         self.count = 0
-        self.leased = 0
-        self.elsewhere = 0
 
     @property
     def worst(self) -> int:
@@ -142,12 +133,6 @@ class Account:
         """Instruments held or on order, `instrument` included."""
         held = {index for group in self.groups.values() for index in group.lots}
         return len(held | self.interest.keys() | {instrument})
-
-    @property
-    def spare(self) -> int:
-        """Instruments beyond those held or on order that it may come to hold."""
-        held = {index for group in self.groups.values() for index in group.lots}
-        return MAX_POSITIONS - self.elsewhere - len(held | self.interest.keys())
 
     def count_order(self, order: OpenOrder) -> None:
         """Index an order that now stands in a book."""

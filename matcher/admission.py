@@ -260,7 +260,7 @@ def _check_flags(account: Account, order: Order, line: Line) -> Rejected | None:
 
 
 def _check_limits(account: Account, order: Order, line: Line) -> Rejected | None:
-    count = account.instruments_with(line.index) + account.elsewhere
+    count = account.instruments_with(line.index)
     if count > MAX_POSITIONS:
         return Rejected(
             Reject.TOO_MANY_POSITIONS,

@@ -111,6 +111,7 @@ class Account:
         self.exited = int(record["exited"])
         self.credited = int(record["credited"])
         self.served = int(record["served"])
+        self.leased = int(record["leased"])
         self.worst = self.cash + int(record["floor"])
         self.worst_with_orders = self.cash + int(record["both"])
         self.open_orders = int(record["orders"])

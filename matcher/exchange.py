@@ -247,7 +247,7 @@ class Exchange(Board):
     def _check_money(self) -> None:
         money = 0
         for account in self.accounts.values():
-            money += account.cash - account.credited + account.exited
+            money += account.cash - account.leased - account.credited + account.exited
             if account.worst < 0 or account.worst_with_orders < 0:
                 raise InvariantBroken(
                     f"S5: account {account.index} is worth {account.worst} at worst,"

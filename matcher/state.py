@@ -106,7 +106,7 @@ class State:
         for account in self.accounts.values():
             account.check()
             self._check_margin(account)
-            money += account.cash - account.leased - account.credited + account.exited
+            money += account.cash - account.credited + account.exited
             for index, position in account.positions.items():
                 lots[index] += position
                 holders[self.listings.lines[index].contract.key].add(account.index)
@@ -125,7 +125,7 @@ class State:
                 f"S5: account {account.index} is worth {account.worst} at worst,"
                 f" {self.worst_with_orders(account)} with its orders"
             )
-        if account.count > MAX_POSITIONS - account.elsewhere:
+        if account.count > MAX_POSITIONS:
             raise InvariantBroken(f"account {account.index} holds {account.count} positions")
         for index, position in account.positions.items():
             if abs(position) * self.listings.lines[index].contract.cap > POSITION_VALUE_MAX:

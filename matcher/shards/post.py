@@ -14,6 +14,7 @@ import numpy as np
 
 from matcher.events import AnyEvent
 from matcher.rings import Consumer, Producer
+from matcher.segments import Records
 from matcher.shards.tape import Input, Lend, SlotMoved
 
 CELL: Final = np.dtype([("body", "<i8", (8,))])
@@ -100,6 +101,14 @@ FromShard = Answer | Said
 encode: Final = msgspec.msgpack.Encoder().encode
 
 
+def cells_of(message: ToShard | FromShard) -> Records:
+    """A message as cells."""
+    data = encode(message)
+    size = _LENGTH.size + len(data)
+    whole = -(-size // CELL.itemsize) * CELL.itemsize
+    return np.frombuffer((_LENGTH.pack(len(data)) + data).ljust(whole, b"\0"), CELL)
+
+
 class Sender:
     """The way out.
 
@@ -116,10 +125,7 @@ class Sender:
 
     def send(self, message: ToShard | FromShard) -> None:
         """Put a message behind all others."""
-        data = encode(message)
-        size = _LENGTH.size + len(data)
-        data = (_LENGTH.pack(len(data)) + data).ljust(-(-size // CELL.itemsize) * CELL.itemsize)
-        cells = np.frombuffer(data, CELL)
+        cells = cells_of(message)
         done = self._producer.push(cells)
         while done < len(cells):
             self._meanwhile()

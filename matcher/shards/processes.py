@@ -151,12 +151,12 @@ class Remote:
         return said.slot
 
     def book(self, instrument: int, depth: int) -> tuple[Depth, Depth]:
-        """See `Engine.book`."""
+        """See `Exchange.book`."""
         bids, asks = self.ask(post.AskBook(instrument, depth)).book
         return bids, asks
 
     def state_text(self) -> str:
-        """See `Engine.state_text`."""
+        """See `Exchange.state_text`."""
         return self.ask(post.Ask("text")).text
 
     def check(self) -> None:
@@ -233,7 +233,7 @@ class ShardProcesses(Routes):
     # --- the way in ------------------------------------------------------------------------------
 
     def apply(self, command: c.Command) -> list[Event]:
-        """Apply one command, alone; see `Engine.apply`."""
+        """Apply one command, alone; see `Exchange.apply`."""
         self.drain()
         events = super().apply(command)
         if self._told is not None:

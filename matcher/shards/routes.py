@@ -16,10 +16,10 @@ from matcher import events as e
 from matcher.eip712 import keccak
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
+from matcher.listings import Listings
 from matcher.shards.tape import Lend, SlotMoved, slot_of
 from matcher.shards.union import served, union_text, with_ops
-from matcher.types import MAX_POSITIONS, Order, Transfer
-from matcher.views import Views
+from matcher.types import MAX_POSITIONS, Market, Order, Transfer
 
 Depth = list[tuple[int, int, int]]  # (tick, lots, orders), best first
 
@@ -40,6 +40,21 @@ class Door(Protocol):
     def check(self) -> None: ...
 
 
+class Facts(Protocol):
+    """Who knows all that every shard is told; see `matcher.board.Board`."""
+
+    @property
+    def now(self) -> int: ...
+    @property
+    def batch_open(self) -> bool: ...
+    @property
+    def listings(self) -> Listings: ...
+    @property
+    def markets(self) -> Mapping[int, Market]: ...
+    @property
+    def accounts(self) -> Mapping[int, Any]: ...
+
+
 class Standing(NamedTuple):
     """An open order: its number among all accepted ones, its id, and where it stands."""
 
@@ -56,8 +71,7 @@ class Routes:
     ----------
     shards : sequence of Door
         Where they are told and asked.
-    facts : Views
-        Who knows all that every shard is told.
+    facts : Facts
     table : mapping, optional
         Market to shard, of those that `market % shards` should not decide.
 
@@ -71,7 +85,7 @@ class Routes:
     def __init__(
         self,
         shards: Sequence[Door],
-        facts: Views,
+        facts: Facts,
         table: Mapping[int, int] | None = None,
     ):
         count = len(shards)
@@ -105,7 +119,7 @@ class Routes:
         }
 
     def apply(self, command: c.Command) -> list[Event]:
-        """Apply one command; see `Engine.apply`."""
+        """Apply one command; see `Exchange.apply`."""
         events = self._handlers.get(type(command), self._everywhere)(command)
         self._done(command, events)
         return events

@@ -1,13 +1,17 @@
-"""One shard: an engine that holds the books of some markets, and of each account a part."""
+"""One shard: an exchange that holds the books of some markets, and of each account a part."""
 
 from typing import NamedTuple
 
-from matcher.account import Seen, Slot
+import numpy as np
+
+from matcher.board import UNUSED
 from matcher.commands import Command
-from matcher.engine import Engine
 from matcher.events import Event
+from matcher.exchange import Exchange
+from matcher.kernel import layout
+from matcher.kernel.moves import lender, slot_maker
 from matcher.shards.tape import NO_MESSAGE, Lend, SlotMoved
-from matcher.types import MAX_POSITIONS
+from matcher.types import MAX_POSITIONS, SLOTS
 
 
 class Part(NamedTuple):
@@ -31,13 +35,13 @@ class Part(NamedTuple):
     open: dict[int, int]
 
 
-class Shard(Engine):
-    """An engine whose accounts have parts elsewhere."""
+class Shard(Exchange):
+    """An exchange whose accounts have parts elsewhere."""
 
     def take(self, told: Command | Lend | SlotMoved) -> list[Event]:
-        """Apply one entry of the tape; see `Engine.apply`."""
+        """Apply one entry of the tape; see `Exchange.apply`."""
         if isinstance(told, Lend):
-            self._lend(told)
+            lender()(self.kernel.pools.address, told.account, told.atoms, told.places)
         elif isinstance(told, SlotMoved):
             self._move_slot(told)
         else:
@@ -46,38 +50,37 @@ class Shard(Engine):
 
     def free(self, account: int) -> int:
         """Atoms that can be lent away; those of its own shortage if negative."""
-        return self._state.worst_with_orders(self._state.accounts[account])
+        return self.accounts[account].worst_with_orders
 
     def spare(self, account: int) -> int:
         """Places for positions that can be lent away."""
-        return self._state.accounts[account].spare
+        record = self.records("accounts")[account]
+        return MAX_POSITIONS - int(record["elsewhere"]) - int(record["instruments"])
 
     def part(self, account: int) -> Part:
         """What the shard holds of an account."""
-        found = self._state.accounts[account]
-        open_ids = {slot: order.id for slot, order in found.open.items()}
-        slots = frozenset(found.seen.keys() | found.slots.keys())
-        return Part(found.leased, MAX_POSITIONS - found.elsewhere, slots, open_ids)
+        record = self.records("accounts")[account]
+        slots = dict(self.slots_of(account))
+        open_ids = {slot: one.seen for slot, one in slots.items() if one.order}
+        places = MAX_POSITIONS - int(record["elsewhere"])
+        return Part(int(record["leased"]), places, frozenset(slots), open_ids)
 
     def memory(self, account: int, slot: int) -> SlotMoved:
         """What a slot without an open order remembers."""
-        found = self._state.accounts[account]
-        used, seen = found.slots.get(slot, Slot(0, 0)), found.seen.get(slot)
-        if seen is None:
-            return SlotMoved(account, slot, used.generation, used.filled)
-        return SlotMoved(account, slot, used.generation, used.filled, seen.id, seen.digest)
-
-    def _lend(self, move: Lend) -> None:
-        account = self._state.accounts[move.account]
-        account.cash += move.atoms
-        account.leased += move.atoms
-        account.elsewhere -= move.places
+        found = self.slot(account, slot)
+        if found == UNUSED:
+            return SlotMoved(account, slot)
+        seen = NO_MESSAGE if found.seen < 0 else found.seen
+        digest = b"" if found.seen < 0 else found.digest
+        return SlotMoved(account, slot, found.generation, found.filled, seen, digest)
 
     def _move_slot(self, moved: SlotMoved) -> None:
-        account = self._state.accounts[moved.account]
-        account.slots.pop(moved.slot, None)
-        account.seen.pop(moved.slot, None)
-        if moved.generation or moved.filled:
-            account.slots[moved.slot] = Slot(moved.generation, moved.filled)
+        kernel = self.kernel
+        kernel.pools.reserve(1)
+        number = slot_maker()(kernel.pools.address, moved.account, moved.slot)
+        record = self.records("slots")[number : number + 1]
+        record[:] = np.zeros(1, record.dtype)
+        record["generation"], record["filled"] = moved.generation, moved.filled
         if moved.id != NO_MESSAGE:
-            account.seen[moved.slot] = Seen(moved.id, moved.digest)
+            record["seen"], record["order"] = moved.id // SLOTS, layout.SEEN
+            record.view(np.uint8)[16:48] = np.frombuffer(moved.digest.ljust(32, b"\0"), np.uint8)
