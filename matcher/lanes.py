@@ -39,12 +39,13 @@ NEED_BATCH: Final = (
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """When batches are closed, and how much may wait."""
+    """When batches are closed, how much may wait, how often a snapshot is taken."""
 
     max_age: int = 10  # seconds of the chain from OpenBatch to CloseBatch
     max_ops: int = 3000  # 100 chunks of 30
     max_queue: int = 10_000  # new orders, withdrawals, transfers that wait; all else gets in
     max_group: int = 1_000  # commands that share a sync
+    snapshot_every: int = 1_000_000  # commands, of the matcher where it is a process of its own
 
 
 class Entry:

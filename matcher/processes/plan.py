@@ -95,6 +95,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data) / "journal"
 
     @property
+    def snapshots(self) -> Path:
+        """Directory of the matcher's snapshots."""
+        return Path(self.data) / "snapshots"
+
+    @property
     def archive(self) -> Path:
         """Directory of the batches."""
         return Path(self.data) / "batches"

@@ -12,6 +12,7 @@ import numpy as np
 import structlog
 
 from matcher.batch import Header
+from matcher.checkpoints import Checkpoints
 from matcher.commands import AnyCommand, Command
 from matcher.errors import ChainError
 from matcher.exchange import Exchange
@@ -31,6 +32,7 @@ from matcher.processes.letters import (
 )
 from matcher.processes.plan import Plan
 from matcher.rings import Consumer, Producer, Ring
+from matcher.snapshot import Snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +110,12 @@ class Writer:
         self._engine = Exchange(plan.windows)
         self._lanes = Lanes(self._engine)
         self._journal = Journal(plan.journal, plan.identity)
+        self._checkpoints = Checkpoints(
+            self._journal,
+            Snapshots(plan.snapshots, plan.identity),
+            {"exchange": self._engine},
+            self._policy.snapshot_every,
+        )
         self._disk = ThreadPoolExecutor(1, "disk")
         self._stopping = False
         place = Path(plan.place)
@@ -146,6 +154,7 @@ class Writer:
                     pass
         finally:
             self._disk.shutdown()
+            self._checkpoints.close()
             self._journal.close()
         log.info("matcher ended", commands=self._journal.last)
 
@@ -160,7 +169,7 @@ class Writer:
         began = time.perf_counter()
         if self._journal.cut is not None:
             log.warning("journal cut", **self._journal.cut._asdict())
-        for _, command in self._journal.replay():
+        for _, command in self._journal.replay(self._checkpoints.load()):
             self._apply(command)
         first, origins = self._board.group()
         for sequence, origin in enumerate(origins.tolist(), first):
@@ -232,6 +241,7 @@ class Writer:
             self._board.note_applied(self._number, self._journal.last)
         self._send_acks()
         self._bells.ring_all(self._number)
+        self._checkpoints.look(self._journal.last)
         self._lanes.put_first(due(self._engine, self._policy, self._newest))
 
     def _apply(self, command: Command) -> None:

@@ -19,13 +19,14 @@ from matcher.exchange import Exchange
 from matcher.journal import Journal
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
-from matcher.processes.control import Control, Ready, Stop
+from matcher.processes.control import Control, Ready, SayState, StateIs, Stop
 from matcher.processes.link import Link
 from matcher.processes.plan import BATCHER, MATCHER, Plan
 from matcher.processes.replica import Replica
 from matcher.processes.shared import Shared, make_bells
 from matcher.processes.writer import Writer
 from matcher.sequencer import Stopped
+from matcher.tail import Tail
 from tests.support.life import GENESIS
 from tests.support.peers import Peer, peers
 from tests.support.pit import START, WINDOWS, names, owner_of
@@ -142,6 +143,11 @@ class Floor:
         plan = self.plan(MATCHER)
         with Journal(plan.journal, plan.identity) as journal:
             return [command for _, command in journal.replay()]
+
+    def journaled_so_far(self) -> list[c.Command]:
+        """What can be read of it while it is written."""
+        plan = self.plan(MATCHER)
+        return [command for _, command in Tail(plan.journal, plan.identity).commands()]
 
     def close(self) -> None:
         for replica in self.replicas:
@@ -361,3 +367,35 @@ async def test_order_and_its_cancel_that_come_while_lanes_are_read_stay_in_order
     writer._journal.close()
     for one in (ours, theirs):
         one.close()
+
+
+async def test_matcher_begins_from_its_snapshot_and_is_the_same(
+    floor: Floor, capfd: pytest.CaptureFixture[str]
+) -> None:
+    floor.policy = Policy(max_age=10, snapshot_every=5)
+    peer = await floor.write()
+    chain, first, _ = [await floor.link(name) for name in NAMES[1:]]
+    await chain.submit(c.Clock(START))
+    for fact in FACTS:
+        await chain.submit(fact)
+    for number in range(1, 12):
+        assert names(await first.submit(order(3, "buy", number)))[0] == "OrderAccepted"
+    floor.control.send(Stop())
+    assert await asyncio.to_thread(peer.wait) == 0
+    assert list(floor.plan(MATCHER).snapshots.iterdir())
+
+    peer = await floor.write()
+    for number in range(12, 15):
+        assert names(await first.submit(order(3, "buy", number)))[0] == "OrderAccepted"
+    os.kill(peer.pid, signal.SIGKILL)
+    await asyncio.to_thread(peer.wait)
+    await floor.write()
+    assert capfd.readouterr().out.count("snapshot loaded") == 2
+    floor.control.send(SayState())
+    await readable(floor.control.socket)
+    (said,) = floor.control.read()
+    again = Exchange(WINDOWS)
+    for command in floor.journaled_so_far():
+        again.apply(command)
+    assert isinstance(said, StateIs)
+    assert said.state == again.state_hash()
