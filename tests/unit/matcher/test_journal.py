@@ -551,8 +551,11 @@ def test_lines_come_back_as_they_were_and_from_any_command_on(tmp_path: Path) ->
 def test_pruned_journal_starts_later_and_says_what_is_gone(tmp_path: Path) -> None:
     fill(tmp_path, [COMMANDS[i : i + 5] for i in range(0, 50, 5)], segment_bytes=1)
     with Journal(tmp_path, OURS) as journal:
-        removed = journal.prune(27)
-        assert [path.name for path in removed] == [f"{n:08d}.log" for n in range(1, 7)]
+        journal.prune(24)  # command 25 stands in the same segment
+        assert [command for _, command in journal.replay(24)] == COMMANDS[24:50]
+        removed = [*journal.prune(25)]
+        journal.prune(27)
+        assert [path.name for path in removed] == [f"{n:08d}.log" for n in (6,)]
         assert [command for _, command in journal.replay(25)] == COMMANDS[25:50]
         assert [sequence for sequence, _ in journal.replay(31)] == list(range(32, 51))
         with pytest.raises(JournalError, match=r"found command 26, expected 1: .* pruned"):
