@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import select
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -109,8 +110,8 @@ class Floor:
             log_json=False,
         )
 
-    async def write(self, step: str = "") -> Peer:
-        """Start a matcher that dies at a step, and wait until it is at work."""
+    def begin_writing(self, step: str = "") -> Peer:
+        """Start a matcher that dies at a step."""
         ours, theirs = socket.socketpair()
         self.control = Control(ours)
 
@@ -124,10 +125,25 @@ class Floor:
 
         peer = self.begin(run)
         theirs.close()
-        while not any(isinstance(message, Ready) for message in self.control.read()):
-            assert not self.control.gone, "ended before it was ready"
-            await readable(ours)
         return peer
+
+    def ready(self) -> bool:
+        """Whether the matcher has said that it is at work."""
+        said = any(isinstance(message, Ready) for message in self.control.read())
+        assert said or not self.control.gone, "ended before it was ready"
+        return said
+
+    async def write(self, step: str = "") -> Peer:
+        """Start a matcher that dies at a step, and wait until it is at work."""
+        peer = self.begin_writing(step)
+        while not self.ready():
+            await readable(self.control.socket)
+        return peer
+
+    def hear(self, link: Link) -> None:
+        """Wait until a gateway has heard of the matcher's new life."""
+        while link._life != self.board.life:
+            os.sched_yield()
 
     async def link(self, name: str) -> Link:
         plan = self.plan(name)
@@ -399,3 +415,36 @@ async def test_matcher_begins_from_its_snapshot_and_is_the_same(
         again.apply(command)
     assert isinstance(said, StateIs)
     assert said.state == again.state_hash()
+
+
+async def test_command_that_is_sent_before_the_new_matcher_is_noticed_happens_once(
+    floor: Floor,
+) -> None:
+    peer = await floor.write()
+    chain, first, _ = [await floor.link(name) for name in NAMES[1:]]
+    await chain.submit(c.Clock(START))
+    for fact in FACTS:
+        await chain.submit(fact)
+    await first.submit(order(2, "sell", 1))
+    for _ in range(10):  # turns that were under way
+        await asyncio.sleep(0)
+    assert not any(replica._scheduled for replica in floor.replicas)
+    peer.kill()
+    peer = floor.begin_writing()
+    while not floor.ready():  # and nobody else gets a turn meanwhile
+        select.select([floor.control.socket], [], [])
+    stall(peer)
+    # Tasks that are made now run before what the bell makes run.
+    sent = [first.submit(c.CancelOrder(2, 1, owner_of(2))), first.submit(order(2, "sell", 2))]
+    answers = asyncio.gather(*sent)
+    assert first._life != floor.board.life
+    await asyncio.to_thread(floor.hear, first)
+    os.kill(peer.pid, signal.SIGCONT)
+    canceled, placed = await answers
+    assert names(canceled) == ["OrderCanceled"]
+    assert names(placed) == ["OrderAccepted", "OrderRested"]
+    floor.control.send(Stop())
+    assert await asyncio.to_thread(peer.wait) == 0
+    commands = floor.journaled()
+    assert commands.count(c.CancelOrder(2, 1, owner_of(2))) == 1
+    assert commands.count(order(2, "sell", 2)) == 1
