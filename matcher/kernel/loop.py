@@ -70,6 +70,7 @@ _ACCOUNT_OPENED = int(CommandKind.ACCOUNT_OPENED)
 _KEY_SET = int(CommandKind.KEY_SET)
 
 _STREAM = 64 * 64  # bytes ahead: lines come from memory that others wrote
+_MANY = 64 * 64  # bytes: of fewer lines, too few would be looked at in time
 _LARGE = 4096  # orders; a book counts for 32
 
 
@@ -155,7 +156,8 @@ def run(c: int, commands: int, end: int) -> int:
         Addresses of the context, of the first line, and behind the last one.
     """
     command = ahead = commands
-    ends, number, is_hinted = context_ends(c), 0, is_large(c)
+    ends, number = context_ends(c), 0
+    is_hinted = is_large(c) and end - commands > _MANY
     if is_hinted:
         ahead = first_ahead(c, commands, end)
     while command < end and not may_overflow(c):

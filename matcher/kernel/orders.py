@@ -125,6 +125,8 @@ _AMEND_BELOW_FILLED = int(Reject.AMEND_BELOW_FILLED)
 
 _FOR_IOC = int(CancelReason.IOC)
 
+_AHEAD = 8  # orders
+
 
 # --- placing -------------------------------------------------------------------------------------
 
@@ -221,6 +223,7 @@ def enter(c: int, command: int, holding: int) -> int:
     else:
         number = context_high_water(c)
         set_context_high_water(c, number + 1)
+        prefetch(order_at(c, number + _AHEAD))
     set_context_free_orders(c, context_free_orders(c) - 1)
     order = order_at(c, number)
     set_order_id(order, command_id(command))
