@@ -269,27 +269,27 @@ def mark(children: Indices, roots: Words, depth: int, inner_depth: int, found: I
         Written: of each node that is reached what it is; all 0 at first.
     """
     # Levels of both kinds in one count: raw leaves are at 0, inner roots at inner_depth, records'
-    # leaves one above, outer roots at inner_depth + 1 + depth.
-    stack = np.empty((2 * (depth + inner_depth + 3), 2), np.int64)
+    # leaves one above, outer roots at inner_depth + 1 + depth. A node stands behind its children,
+    # so one pass from the last to the first sees it before them, and reads memory in a row. Until
+    # then `found` has its level, and 1 more; it is always the same.
     for root in roots:
-        stack[0, 0], stack[0, 1] = root, inner_depth + 1 + depth
-        high = 1
-        while high:
-            high -= 1
-            here, level = stack[high, 0], stack[high, 1]
-            if here == EMPTY or found[here]:
-                continue
-            if level == 0:
-                found[here] = _RAW_LEAF
-                continue
-            stack[high, 0], stack[high, 1] = children[2 * here + 1], level - 1
-            high += 1
-            if level == inner_depth + 1:
-                found[here] = _RECORD_LEAF
-                continue
+        found[root] = inner_depth + 2 + depth
+    found[EMPTY] = 0
+    for here in range(found.size - 1, 0, -1):
+        level = found[here] - 1
+        if level < 0:
+            continue
+        left, right = children[2 * here], children[2 * here + 1]
+        if level == 0:
+            found[here] = _RAW_LEAF
+        elif level == inner_depth + 1:
+            found[here] = _RECORD_LEAF
+            found[right] = level
+        else:
             found[here] = _NODE
-            stack[high, 0], stack[high, 1] = children[2 * here], level - 1
-            high += 1
+            found[left] = level
+            found[right] = level
+    found[EMPTY] = 0
 
 
 @compiled("UniTuple(int64, 2)(int64[::1], int32[::1], int64, int64[::1], int32[::1])")

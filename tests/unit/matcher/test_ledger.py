@@ -253,18 +253,36 @@ def test_apply_exited_beyond_its_width_raises(ledger: Ledger) -> None:
     apply(ledger, words.Withdraw(3, U64 - 7, 10))
 
 
-def test_end_chunk_fees_beyond_the_width_of_cash_raise(ledger: Ledger) -> None:
+@pytest.mark.parametrize("tick", [1, 4])
+def test_end_chunk_fees_beyond_the_width_of_cash_raise(ledger: Ledger, tick: int) -> None:
     rich(ledger)
-    lots = 1 << 28  # at the highest rate, just below an eighth of the notional
-    tick = (1 << 62) // (U32 * lots)
-    each = min(lots * (U32 >> 1), tick * lots * U32 // 8)
-    for order, (taker, maker) in enumerate([(2, 3)] * 4 + [(2, 4)] * 4 + [(3, 4)]):
-        op = fill(taker=taker, maker=maker, instrument=11, tick=tick, lots=lots, flags=order % 2)
+    lots = 1 << 30  # of one tick, just below 2^62; the fee is an eighth of it
+    pairs = [(2, 3)] * 4 + [(2, 4)] * 4
+    for order, (taker, maker) in enumerate(pairs):
+        op = fill(taker=taker, maker=maker, instrument=11, tick=1, lots=lots, flags=order % 2)
         apply(ledger, op._replace(taker_order=order, maker_order=order))
-    total = 18 * each
-    assert total >= 1 << 63
-    with pytest.raises(ProtocolError, match=f"fees make {total}"):
+    apply(ledger, fill(taker=3, maker=4, instrument=11, tick=tick, lots=1, maker_order=9))
+    last = min(U32 >> 1, tick * U32 // 8)
+    total = 16 * (lots * U32 // 8) + 2 * last
+    assert abs(total - (1 << 63)) < 1 << 32
+    # Nobody can pay that, so margin is broken; that is said if account 0 can book it.
+    what = f"fees make {total}" if total >= 1 << 63 else "margin: account 2"
+    with pytest.raises(ProtocolError, match=what):
         ledger.end_chunk(START)
+
+
+def test_end_chunk_that_failed_and_was_mended_books_its_fees_once(ledger: Ledger) -> None:
+    fork = ledger.fork(ledger.root)
+    sale = fill(lots=4)  # worth at worst 4 * (1,000 - 300,000) of 1,000,000
+    ledger.facts.observe(c.Deposited(3, 2 * MONEY, START))
+    apply(ledger, sale)
+    with pytest.raises(ProtocolError, match="margin: account 3"):
+        ledger.end_chunk(START)
+    for one in (ledger, fork):
+        if one is fork:
+            apply(one, sale)
+        apply(one, words.Credit(3, MONEY))
+    assert ledger.end_chunk(START) == fork.end_chunk(START)
 
 
 def test_end_chunk_margin_broken_raises(ledger: Ledger) -> None:
@@ -274,6 +292,17 @@ def test_end_chunk_margin_broken_raises(ledger: Ledger) -> None:
     apply(ledger, fill(lots=2, maker_order=2))
     with pytest.raises(ProtocolError, match="margin: account 3 is worth -19"):
         ledger.end_chunk(START)
+
+
+@pytest.mark.parametrize("amount", [402_002, 402_003])
+def test_end_chunk_margin_is_exact(ledger: Ledger, amount: int) -> None:
+    apply(ledger, fill())  # 3 has 2,002 more, and owes 600,000 at worst
+    apply(ledger, words.Withdraw(3, amount, 9))
+    if amount == 402_002:
+        ledger.end_chunk(START)
+    else:
+        with pytest.raises(ProtocolError, match="margin: account 3 is worth -1, was 1000000"):
+            ledger.end_chunk(START)
 
 
 def test_end_chunk_release_that_kept_something_raises(ledger: Ledger) -> None:
