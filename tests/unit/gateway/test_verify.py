@@ -109,7 +109,9 @@ async def test_verification_of_a_bad_one_hurts_nobody_else():
 async def test_verification_of_orders_that_came_together_names_the_bad_one():
     stage = Verification(DOMAIN, 2)
     claims = [claim(order_of(n), sign(order_of(n)), f"orders[{n}].signature") for n in range(3)]
-    assert [one.order.id for one in await stage.orders(claims)] == [0, 1, 2]
+    signed = await stage.orders(claims)
+    assert [one.order.id for one in signed] == [0, 1, 2]
+    assert [one.digest for one in signed] == [DOMAIN.digest(order_of(n)) for n in range(3)]
     claims[1] = claim(order_of(1), NOBODY, "orders[1].signature")
     with pytest.raises(SignatureError, match=r"^orders\[1\]\.signature: found recovers to no"):
         await stage.orders(claims)
