@@ -419,13 +419,14 @@ class Board:
         batch = f"{self.built_at} {int(self.batch_open)} {self.batch_ops}"
         yield f"time {self.now} {batch} {self.number('next_seq')}"
         yield f"halted {self.number('halted')}"
-        yield from self._listing_lines()
+        yield from self.listing_lines()
         opened = self.records("accounts")["opened"][: self.number("accounts_count")]
         for index in np.flatnonzero(opened).tolist():
             yield from self._account_lines(Account(self, index))
         yield from self._order_lines()
 
-    def _listing_lines(self) -> Iterator[str]:
+    def listing_lines(self) -> Iterator[str]:
+        """Their part of the state text, as the kernel knows them."""
         markets, books = self.records("markets"), self.records("books")
         series = self.records("series")[1 : self.number("series_count") + 1]
         names = self.listings.markets

@@ -234,6 +234,8 @@ class Exchange(Board):
         with and without open orders), limits of positions, and the kernel's own indices.
         """
         self.kernel.check()
+        if list(self.listing_lines()) != self.listings.state_lines():
+            raise InvariantBroken("what is listed differs between the kernel and the names")
         self._check_money()
         self._check_positions()
         standing = {o.account * SLOTS + o.id % SLOTS for o in self._standing()}

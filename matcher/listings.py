@@ -7,7 +7,6 @@ A fact that the chain cannot tell raises `ChainError` and changes nothing.
 from typing import NamedTuple
 
 from matcher import commands as c
-from matcher.book import Book
 from matcher.errors import ChainError
 from matcher.risk import Contract
 from matcher.symbols import symbol
@@ -37,10 +36,9 @@ class Line:
         Atoms per tick per lot.
     closes_at : int
         From this time on no order may be placed or stand: expiry minus the chain's lag, seconds.
-    book : Book
     """
 
-    __slots__ = ("book", "closes_at", "contract", "index", "info", "symbol", "tick_value")
+    __slots__ = ("closes_at", "contract", "index", "info", "symbol", "tick_value")
 
     def __init__(self, info: Instrument, market: Market, cap: int, lag: int):
         self.index = info.index
@@ -55,7 +53,6 @@ class Line:
         )
         self.tick_value = market.tick_value
         self.closes_at = info.expires_at - lag
-        self.book = Book()
 
 
 class Listings:
@@ -134,14 +131,6 @@ class Listings:
     def rates(self, market: int, built_at: int) -> tuple[int, int]:
         """(taker, maker) fee rates of a batch, atoms per lot."""
         return self.fees.get(market, NO_FEES).at(built_at)
-
-    def margin_rate(self, market: int, built_at: int) -> int:
-        """The rate that open orders are charged at: the highest that may yet be theirs, or 0."""
-        fees = self.fees.get(market, NO_FEES)
-        rates = [0, fees.new_taker, fees.new_maker]
-        if built_at < fees.active_at:
-            rates += [fees.old_taker, fees.old_maker]
-        return max(rates)
 
     def state_lines(self) -> list[str]:
         """Their part of the state text."""

@@ -406,6 +406,8 @@ def poke(name: str, row: int, field: str, change: int) -> Callable[[Exchange], N
         (poke("accounts", 4, "both", 1), "."),
         (poke("accounts", 4, "orders", -1), "count their orders"),
         (poke("accounts", 3, "positions", 1), "."),
+        (poke("markets", 1, "new_taker", 1), "what is listed"),
+        (poke("series", 1, "fixed", 1), "what is listed"),
         (lambda x: x.records("orders")["remaining"].__iadd__(1), "."),
         (lambda x: x._signed.clear(), "signed orders"),
     ],
