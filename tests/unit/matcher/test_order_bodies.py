@@ -68,7 +68,10 @@ OUTER = {
 changes = st.lists(
     st.one_of(
         *(st.tuples(st.just(name), values) for name, values in (FIELDS | OUTER).items()),
-        st.tuples(st.sampled_from([*FIELDS, *OUTER, "order", "hidden", "self_trade"]), strange),
+        st.tuples(
+            st.sampled_from([*FIELDS, *OUTER, "order", "hidden", "hidden in it", "self_trade"]),
+            strange,
+        ),
         st.tuples(st.sampled_from([*FIELDS, *OUTER, "order"]), st.just(...)),
     ),
     max_size=2,
@@ -79,7 +82,8 @@ def changed(body: dict, what: list[tuple[str, object]]) -> dict:
     """The body with fields set to other values, or taken away (``...``)."""
     body = {**body, "order": dict(body["order"])}
     for name, value in what:
-        inner = body["order"] if name in FIELDS and isinstance(body.get("order"), dict) else body
+        inside = name in FIELDS or name == "hidden in it"
+        inner = body["order"] if inside and isinstance(body.get("order"), dict) else body
         if value is ...:
             inner.pop(name, None)
         else:
@@ -104,6 +108,8 @@ def both(body: bytes, many: bool = False) -> None:
 @given(changes)
 @example([])
 @example([("quantity", "0")])
+@example([("hidden", "1")])
+@example([("hidden in it", "1")])
 @example([("flags", "3")])
 @example([("flags", "00")])
 @example([("signature", "0x" + "11 " * 43 + "1")])
