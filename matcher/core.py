@@ -31,6 +31,7 @@ from typing import Final, Literal, cast
 import numpy as np
 import structlog
 
+from matcher.disk import take_short_turns
 from matcher.errors import JournalError
 from matcher.groups import GROUP_MAX, LINE, LINES
 from matcher.journal import Journal
@@ -294,6 +295,7 @@ class Core:
 
     def _keep_writing(self) -> None:
         idle = 0
+        take_short_turns()
         try:
             while not self._stopping or idle == 0:
                 idle = 0 if self._write_marked(1 << 10) else idle + 1

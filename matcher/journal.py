@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from matcher.commands import AnyCommand, Command
-from matcher.disk import sync_directory
+from matcher.disk import sync_directory, take_short_turns
 from matcher.errors import JournalError
 from matcher.groups import (
     COMMAND_MAX,
@@ -296,6 +296,7 @@ class Journal:
 
     def _keep(self, due: Callable[[], bool], work: Callable[[], None]) -> None:
         """Do a thread's work whenever it is due, until the journal closes or breaks."""
+        take_short_turns()
         while True:
             with self._state:
                 self._state.wait_for(lambda: due() or self._closing or bool(self._broken))

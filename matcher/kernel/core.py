@@ -46,6 +46,7 @@ from matcher.kernel.fields import command_annex
 from matcher.kernel.layout import record
 from matcher.kernel.loop import run, runner
 from matcher.kernel.memory import COMPILED, called, getter, inlined, setter
+from matcher.kernel.waiting import give_way
 
 _WORDS: Final = (
     # the kernel
@@ -105,6 +106,7 @@ RELEASE: Final = record("release", 16, sequence=("i8", 0), events=("i8", 8))
 
 LINE_WORDS: Final = 8
 BURST: Final = 1024  # lines that are taken at once
+LOOKS: Final = 32  # that find nothing, before others may have the processor
 PATIENCE: Final = 1 << 12  # looks at a full ring of events, before Python sees who holds it up
 
 # Why `serve` returned.
@@ -381,6 +383,8 @@ def emit(core: int) -> int:
             publish_safe(core)
             pause()
             spun += 1
+            if spun % LOOKS == 0:
+                give_way()
         else:
             spun = 0
     return 0
@@ -450,6 +454,8 @@ def serve(core: int, spins: int) -> int:
         else:
             spun += 1
             pause()
+            if spun % LOOKS == 0:
+                give_way()
             if spun >= spins and core_published(core) == core_released(core):
                 found = IDLE
         if found != DONE:
@@ -467,6 +473,8 @@ def await_marks(core: int, spins: int) -> int:
     while load_acquire(core + MARKED) == taken and spun < spins:
         pause()
         spun += 1
+        if spun % LOOKS == 0:
+            give_way()
     return load_acquire(core + MARKED) - taken
 
 
