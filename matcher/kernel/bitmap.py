@@ -12,8 +12,8 @@ from matcher.kernel.memory import bit, highest_bit, inlined, lowest_bit
 
 def words_of(band_bits: int) -> int:
     """Words that the bitmap of one band takes, rounded up to whole cache lines."""
-    first, second = _sizes(band_bits)
-    return (first + second + 1 + 7) // 8 * 8
+    first = 1 << (band_bits - 6)
+    return (first + (first + 63) // 64 + 1 + 7) // 8 * 8
 
 
 @inlined

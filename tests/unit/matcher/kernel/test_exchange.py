@@ -18,6 +18,7 @@ from matcher.kernel.pools import Records
 from matcher.types import OrderFlag, SelfTrade
 from tests.support.arena import (
     BUY,
+    LATE,
     LIMITS,
     RICH,
     SELL,
@@ -237,6 +238,43 @@ def test_each_order_expires_at_the_first_clock_after_its_time(seed: int) -> None
         assert set(events["note"].tolist()) <= {int(CancelReason.EXPIRED)}
         for n in over:
             del ends[n]
+    matching.check()
+
+
+def test_owner_may_order_up_to_the_second_that_was_set() -> None:
+    matching = desk()
+    matching.submit(fact(CommandKind.ORDERS_UNTIL, account=2, time=START + 5))
+    matching.submit(command(CommandKind.CLOCK, time=START + 5))
+    assert told(matching.submit(order(2, 0, BUY, 10, 1)))[-1][0] == "RESTED"
+    left = matching.submit(command(CommandKind.CLOCK, time=START + 6))
+    assert told(left) == [("CANCELED", 0, int(CancelReason.SIGNER_INVALID))]
+    refused = matching.submit(order(2, 1, BUY, 10, 1))
+    assert told(refused) == [("REJECTED", 1, Reject.ORDERS_UNTIL_PASSED)]
+    by_key = matching.submit(order(2, 1, BUY, 10, 1, signer=5))
+    assert told(by_key)[-1][0] == "RESTED"
+
+
+def test_first_message_of_a_slot_is_no_duplicate_though_its_digest_is_zero() -> None:
+    matching = desk()
+    assert told(matching.submit(order(2, 0, BUY, 10, 1)))[-1][0] == "RESTED"
+    assert told(matching.submit(order(2, 0, BUY, 10, 1))) == [("DUPLICATE", 0, 0)]
+    assert told(matching.submit(order(2, 1, BUY, 10, 1)))[-1][0] == "RESTED"
+
+
+def test_price_takes_effect_in_the_first_batch_built_after_it_was_fixed() -> None:
+    matching = desk()
+    matching.submit(order(3, 0, SELL, 100, 5))
+    matching.submit(order(2, 0, BUY, 100, 5))
+    matching.submit(order(3, 1, SELL, 100, 1))  # stays: the batch settles positions alone
+    price = {"market": 1, "expiry": LATE, "value": 5000, "time": START + 10}
+    matching.submit(fact(CommandKind.PRICE_FIXED, **price))
+    for now, settled in ((START + 10, []), (START + 11, [(2, 20_000), (3, -20_000)])):
+        matching.submit(command(CommandKind.CLOCK, time=now))
+        matching.submit(command(CommandKind.CLOSE_BATCH))
+        events = matching.submit(command(CommandKind.OPEN_BATCH))
+        paid = events[events["kind"] == EventKind.SETTLED]
+        assert list(zip(paid["account"].tolist(), paid["fee"].tolist(), strict=True)) == settled
+    assert matching.positions() == {}
     matching.check()
 
 
