@@ -278,6 +278,22 @@ def test_price_takes_effect_in_the_first_batch_built_after_it_was_fixed() -> Non
     matching.check()
 
 
+def test_forced_withdrawal_cancels_all_and_lets_out_what_margin_allows() -> None:
+    matching = desk()
+    for number in (3, 1, 2):
+        matching.submit(order(2, number, BUY, 10 + number, 1))
+    events = matching.submit(fact(CommandKind.ASKED, account=2, value=1))
+    reason = int(CancelReason.FORCED_WITHDRAWAL)
+    assert told(events[:3]) == [("CANCELED", number, reason) for number in (3, 1, 2)]
+    assert (events[3]["kind"], events[3]["fee"], events[3]["maker_fee"]) == (
+        EventKind.RELEASED,
+        RICH,
+        1,
+    )
+    assert len(matching.submit(fact(CommandKind.ASKED, account=2, value=1))) == 0
+    matching.check()
+
+
 # --- passes, growth, snapshots -------------------------------------------------------------------
 
 
