@@ -37,6 +37,9 @@ from matcher.snapshot import Snapshots
 log = structlog.get_logger(__name__)
 
 READ: Final = 1 << 12  # cells of a lane that are read at once
+BESIDE: Final = (
+    16  # commands from which on a thread syncs while they are applied: it costs two waits
+)
 GROUP_LIMIT: Final = GROUP_MAX // 2 - 8  # each may need a batch opened or closed before it
 
 _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
@@ -230,10 +233,14 @@ class Writer:
             origins = np.array([entry.origin for entry in group], np.int64)
             self._board.note_group(self._journal.last + 1, origins)
             sequences = self._journal.append_encoded([entry.payload for entry in group])
-            synced = self._disk.submit(self._journal.sync)
+            large = len(group) >= BESIDE
+            synced = self._disk.submit(self._journal.sync) if large else None
             for entry in group:  # nobody sees it before it is synced
                 self._apply(entry.command)
-            synced.result()
+            if synced is None:
+                self._journal.sync()
+            else:
+                synced.result()
             for sequence, entry in zip(sequences, group, strict=True):
                 self._ack(entry.origin, sequence)
             self._send_acks()
