@@ -205,7 +205,8 @@ class Core:
         done = threading.Event()
         self._wanted = (snapshots, begun, done)
         kernel.call_back(self._at, 1)
-        done.wait(seconds)
+        if not done.wait(seconds):
+            done.set()  # too late: it is not begun any more
         return begun[0] if begun else None
 
     def _serve(self) -> None:
@@ -278,7 +279,7 @@ class Core:
     ) -> None:
         self._wanted = None
         self._await_synced()
-        if self.failure is None:
+        if self.failure is None and not done.is_set():
             begun.append(snapshots.write_apart(self.sequence, self._dumped))
         done.set()
 

@@ -291,20 +291,53 @@ def test_core_recovers_from_snapshot_and_tail_to_the_same_machine(
                 writing = core.snapshot(snapshots)
                 assert writing is not None
                 writing.wait()
-        assert journal.last == count
+            # A group of one command is all there is behind the snapshot.
+            parts.append(flow(12, 1, 30_000))
+            send(street.senders[0], parts[-1])
+            while core.sequence < count + 1 and core.failure is None:
+                os.sched_yield()
+        assert journal.last == count + 1
     straight = told(*parts)
     assert len(snapshots.sequences()) == 2
     with journal_at(tmp_path) as journal:
         from_start, from_snapshot = recovered(journal), recovered(journal, snapshots)
         snapshots.path(snapshots.sequences()[-1]).write_bytes(b"damaged")
         from_older = recovered(journal, snapshots)
-    more = flow(10, 5_000, 30_000)
+    more = flow(10, 5_000, 30_001)
     expected = straight.run(as_lines(more)).copy()
     for matching in (from_start, from_snapshot, from_older):
         assert (matching.run(as_lines(more)) == expected).all()
         matching.check()
         assert matching.orders() == straight.orders()
         assert matching.positions() == straight.positions()
+
+
+def test_snapshot_waits_until_what_it_holds_is_synced(
+    tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, asked = threading.Event(), threading.Event()
+    snapshots = Snapshots(tmp_path / "snapshots", OURS)
+    with journal_at(tmp_path) as journal:
+        sync = journal.sync_written
+
+        def gated(wanted: int) -> None:
+            asked.set()
+            assert go.wait(20)
+            sync(wanted)
+
+        monkeypatch.setattr(journal, "sync_written", gated)
+        core = Core(told(world()), street.inputs, None, journal)
+        with running(core):
+            send(street.senders[0], flow(6, 500))
+            assert asked.wait(20)
+            assert core.snapshot(snapshots, 0.2) is None, "begun before the sync"
+            go.set()
+            while core.sequence < 500 and core.failure is None:
+                os.sched_yield()
+            writing = core.snapshot(snapshots)
+            assert writing is not None
+            writing.wait()
+        assert snapshots.sequences()[-1] == 500 == journal.synced
 
 
 PLAIN = """
