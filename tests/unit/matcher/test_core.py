@@ -288,6 +288,8 @@ def test_core_recovers_from_snapshot_and_tail_to_the_same_machine(
         with running(core):
             for part in parts:
                 send(street.senders[0], part)
+                while part is parts[-1] and core.sequence < count and core.failure is None:
+                    os.sched_yield()
                 writing = core.snapshot(snapshots)
                 assert writing is not None
                 writing.wait()
