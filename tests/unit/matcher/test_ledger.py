@@ -7,6 +7,8 @@ from matcher import words
 from matcher.errors import ProtocolError
 from matcher.facts import Facts
 from matcher.forest import Forest
+from matcher.kernel.pool import Pool
+from matcher.kernel.settlement_layout import QUAD
 from matcher.ledger import Ledger
 from matcher.merkle import ZERO
 from matcher.types import U32, U64
@@ -344,3 +346,65 @@ def test_fork_from_an_old_root_repeats_what_followed(ledger: Ledger) -> None:
     apply(fork, back)
     assert fork.end_chunk(START) == after
     assert ledger.root == after
+
+
+def in_memory(ops: list[words.Op]) -> Pool:
+    pool = Pool(QUAD, len(ops))
+    for place, op in enumerate(ops):
+        pool.array.view("V32")[place] = b"\0" + words.pack(op)
+    return pool
+
+
+def test_settle_takes_no_more_than_the_batch_has_room_for(ledger: Ledger) -> None:
+    batch = Ledger(ledger.facts, room=2)
+    ops = in_memory([words.Credit(2, 1)] * 100)
+    assert batch.settle(ops, 0, 100, START) == 60
+    assert batch.full
+    assert len(batch.take_words()) == 2 * 32 * 32
+    assert batch.settle(ops, 60, 40, START) == 40
+
+
+@pytest.mark.parametrize(
+    "op", [words.Credit(4, 0), words.Settle(4, 1, EXPIRY), fill(taker=4), fill(maker=4, taker=2)]
+)
+def test_settle_ends_the_chunk_before_an_op_of_a_released_account(
+    ledger: Ledger, op: words.Op
+) -> None:
+    ledger.facts.observe(c.Asked(4, 1, START))
+    ledger.facts.observe(c.PriceFixed(1, EXPIRY, 5, START - 1))
+    batch = Ledger(ledger.facts, room=2)
+    first = [words.Credit(3, MONEY), words.Credit(2, MONEY), words.Release(4, 0, 1)]
+    assert batch.settle(in_memory([*first, op]), 0, 4, START) == 4
+    assert len(batch.take_words()) == 32 * 32
+    assert int(batch._memory.state["ops"]) == 1
+
+
+def test_refused_ops_leave_nothing_behind_however_many(ledger: Ledger) -> None:
+    twin = ledger.fork(ledger.root)
+    batch = Ledger(ledger.facts, room=3)
+    first = [words.Credit(2, MONEY), words.Credit(3, MONEY), fill(maker_order=4096)]
+    batch.settle(in_memory(first), 0, 3, START)
+    apply(ledger, fill(maker_order=4096))
+    for place in range(200):
+        with pytest.raises(ProtocolError, match="never opened"):
+            apply(ledger, words.Credit(1000 + place, 1))
+        with pytest.raises(ProtocolError, match="stale"):
+            apply(ledger, fill(taker_order=100 + 4 * place, maker_order=0))
+        with pytest.raises(ProtocolError, match="stale"):
+            batch.settle(in_memory([fill(taker_order=100 + 4 * place, maker_order=0)]), 0, 1, START)
+    apply(twin, fill(maker_order=4096))
+    assert ledger.end_chunk(START) == twin.end_chunk(START)
+
+
+def test_sweep_leaves_a_ledger_that_goes_on_as_it_would(ledger: Ledger) -> None:
+    twin = Ledger(ledger.facts)
+    for account in (2, 3):
+        apply(twin, words.Credit(account, MONEY))
+    twin.end_chunk(START)
+    for order in range(3):
+        for one in (ledger, twin):
+            apply(one, fill(lots=1, taker_order=order, maker_order=order))
+            one.end_chunk(START)
+        ledger.sweep([], always=True)
+        assert ledger.root == twin.root
+    assert len(ledger) < len(twin)
