@@ -177,19 +177,13 @@ def _rows(
     return Picture(name, title, standalone(inline, WIDTH, plot_style(), title, legend, shapes()))
 
 
-def _axis(
-    decades: Iterable[int], x: Callable[[float], float], bottom: int, unit: str
-) -> Iterator[Markup]:
+def _axis(decades: range, x: Callable[[float], float], bottom: int, unit: str) -> Iterator[Markup]:
     for decade in decades:
         place = across(x(10.0**decade))
+        anchor = {decades[0]: "start", decades[-1]: "end"}.get(decade, "middle")
         yield element("line", x1=place, x2=place, y1=HEAD, y2=bottom, class_="grid")
         yield element(
-            "text",
-            figure(10.0**decade),
-            x=place,
-            y=bottom + 14,
-            class_="tick",
-            text_anchor="middle",
+            "text", figure(10.0**decade), x=place, y=bottom + 14, class_="tick", text_anchor=anchor
         )
     yield element("text", unit, x="100%", y=bottom + 28, class_="tick", text_anchor="end")
 

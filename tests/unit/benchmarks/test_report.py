@@ -61,9 +61,9 @@ def test_every_module_that_measures_is_known_to_the_runner() -> None:
     assert set(runs.present()) <= measuring, "named, but without measure(quick)"
 
 
-def test_committed_results_are_of_whole_passes_and_complete() -> None:
-    for name, run in runs.load_runs().items():
-        assert not run.quick, f"{name}: measured by a quick pass"
+def test_committed_results_are_complete() -> None:
+    for run in runs.load_runs().values():
+        assert run.results, run.module
         for result in run.results:
             assert result.quoin > 0, result
             assert result.other is None or (result.other > 0 and result.other_name), result
