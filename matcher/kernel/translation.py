@@ -299,6 +299,8 @@ class _Body:
         if not ranged or not isinstance(node.target, ast.Name) or node.orelse:
             raise self._fail(node)
         assert isinstance(call, ast.Call), "it is a range"
+        if not 1 <= len(call.args) <= 2 or call.keywords:
+            raise self._fail(node)
         bounds = [self._number(part) for part in call.args]
         start, stop = bounds if len(bounds) == 2 else (ir.Constant(_INT, 0), bounds[0])
         test, body, step, after = (

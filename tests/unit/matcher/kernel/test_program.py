@@ -158,7 +158,14 @@ def typed(x: str) -> int:
     return 1
 
 
-@pytest.mark.parametrize("function", [keyword, listed, fraction, caught, typed])
+def stepped(x: int) -> int:
+    total = 0
+    for number in range(0, x, 2):
+        total += number
+    return total
+
+
+@pytest.mark.parametrize("function", [keyword, listed, fraction, caught, typed, stepped])
 def test_what_is_not_written_so_is_refused(function: Callable[..., Any]) -> None:
     with pytest.raises(Exception, match=r"test_program.py:\d+|annotations"):
         program(function, 1)
