@@ -41,9 +41,9 @@ from matcher import commands as c
 from matcher import events as e
 from matcher import words
 from matcher.batch import genesis
-from matcher.batcher import Batcher
 from matcher.kernel.layout import COMMAND, EVENT, SIGNED, CommandKind, EventKind
-from matcher.ledger import Ledger
+from matcher.settlement.batcher import Batcher
+from matcher.settlement.ledger import Ledger
 from matcher.types import FIRST_USER_ACCOUNT, Order, SignedOrder, Windows
 
 LAG = 300

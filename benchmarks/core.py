@@ -36,12 +36,12 @@ from benchmarks.matching import FIRST_ACCOUNT, World, kernel, signed, worlds
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher.core import EVENT_RECORD, LINE_RECORD, Core
-from matcher.journal import Journal
+from matcher.journal.writer import Journal
 from matcher.kernel import ring as rings
 from matcher.kernel.atomics import load, pause
 from matcher.kernel.layout import EventKind
 from matcher.kernel.pools import Records
-from matcher.rings import Ring
+from matcher.shared.rings import Ring
 
 SPAWN = multiprocessing.get_context("spawn")
 SEED = 3

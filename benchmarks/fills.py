@@ -7,10 +7,10 @@ import numpy as np
 from matcher import commands as c
 from matcher import words
 from matcher.batch import CHUNK_BYTES
-from matcher.facts import Facts
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import QUAD
-from matcher.ledger import Ledger
+from matcher.settlement.facts import Facts
+from matcher.settlement.ledger import Ledger
 from matcher.types import FIRST_USER_ACCOUNT
 
 START = 1_774_224_000  # seconds

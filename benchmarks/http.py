@@ -71,12 +71,12 @@ async def exchange(directory: Path) -> tuple[Any, Any]:
     """A running exchange: its application, and its sequencer."""
     from matcher.archive import Archive
     from matcher.batch import genesis
-    from matcher.batcher import Batcher
     from matcher.exchange import Exchange
     from matcher.feed import Feed
     from matcher.gateway import NoChain, make_app
-    from matcher.journal import Identity, Journal
+    from matcher.journal.writer import Identity, Journal
     from matcher.sequencer import Policy, Sequencer
+    from matcher.settlement.batcher import Batcher
 
     first = genesis(START - 10)
     sequencer = Sequencer(

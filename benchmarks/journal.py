@@ -27,7 +27,7 @@ import lmdb
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher.disk import allocate
-from matcher.journal import Identity, Journal
+from matcher.journal.writer import Identity, Journal
 
 LINE = bytes(range(1, 65)).replace(b"\x05", b"\0")  # a command without annex
 IDENTITY = Identity(1, b"\x11" * 20, b"\x22" * 32)

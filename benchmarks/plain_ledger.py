@@ -1,7 +1,7 @@
 """The settlement state as one writes it with what pip installs: dicts, integers and pysha3.
 
-What the benchmarks show beside `matcher.ledger`. It knows FILL and CREDIT, checks what the protocol
-asks of them, judges margins, and gives the same roots.
+What the benchmarks show beside `matcher.settlement.ledger`. It knows FILL and CREDIT, checks what
+the protocol asks of them, judges margins, and gives the same roots.
 """
 
 import struct
@@ -12,10 +12,10 @@ from sha3 import keccak_256
 
 from benchmarks.fills import START
 from matcher import words
-from matcher.facts import Facts
 from matcher.listings import Line
 from matcher.merkle import ZERO, leaf_hash
 from matcher.risk import fee, worst
+from matcher.settlement.facts import Facts
 from matcher.types import (
     ACCOUNT_TREE_DEPTH,
     CHUNK_OPS,

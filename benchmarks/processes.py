@@ -40,7 +40,7 @@ from matcher.chain.fees import FeePolicy
 from matcher.errors import ChainError
 from matcher.events import AnyEvent, Event
 from matcher.exchange import Exchange
-from matcher.journal import encode
+from matcher.journal.writer import encode
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, Stop

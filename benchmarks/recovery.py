@@ -30,10 +30,10 @@ from benchmarks.matching import World, listings, signed, worlds
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher.core import MATCHING, recovered
-from matcher.journal import Journal
+from matcher.journal.snapshot import Snapshots
+from matcher.journal.writer import Journal
 from matcher.kernel.exchange import Matching
 from matcher.kernel.pools import Limits, Records
-from matcher.snapshot import Snapshots
 
 SEGMENT = 64 << 20
 GROUP = 4096  # commands

@@ -5,9 +5,9 @@
 Records are 64 bytes. *Throughput*: one process sends, the other receives, adds up a field of each
 record, and must come to the right sum. *Round trip*: a record goes there and comes back, and the
 time is taken around each trip. `kernel` is compiled code that calls the ring's kernels, as a
-pipeline's stages do; `Python` is `matcher.rings` as anybody may use it. *Table*: rows of 120 bytes,
-within one process, so that nothing else is in the time. Each process has a core of its own where
-there are two; rounds are interleaved, figures are medians over rounds.
+pipeline's stages do; `Python` is `matcher.shared.rings` as anybody may use it. *Table*: rows of 120
+bytes, within one process, so that nothing else is in the time. Each process has a core of its own
+where there are two; rounds are interleaved, figures are medians over rounds.
 """
 
 import argparse
@@ -32,9 +32,9 @@ from benchmarks.words import show
 from matcher.kernel import ring as kernel
 from matcher.kernel import seqlock
 from matcher.kernel.atomics import load, pause, store
-from matcher.rings import Consumer, Producer, Ring
-from matcher.segments import default_place
-from matcher.tables import TableReader, TableWriter
+from matcher.shared.rings import Consumer, Producer, Ring
+from matcher.shared.segments import default_place
+from matcher.shared.tables import TableReader, TableWriter
 
 RECORD = np.dtype([("number", "<i8"), ("payload", "<i8", (7,))])
 WORDS = RECORD.itemsize // 8
@@ -155,7 +155,7 @@ def by_kernel(batch: int) -> Callable[[Lines, bool, int], None]:
 
 
 def by_ring(batch: int) -> Callable[[Lines, bool, int], None]:
-    """`matcher.rings` at both ends."""
+    """`matcher.shared.rings` at both ends."""
 
     def run(lines: Lines, mine: bool, count: int) -> None:
         producer, consumer = rings(lines, mine)
@@ -261,7 +261,7 @@ def trip_kernel(lines: Lines, mine: bool, times: Any) -> None:
 
 
 def trip_ring(lines: Lines, mine: bool, times: Any) -> None:
-    """`matcher.rings` at both ends."""
+    """`matcher.shared.rings` at both ends."""
     producer, consumer = rings(lines, mine)
     record = np.zeros(1, RECORD)
 

@@ -21,9 +21,9 @@ from sha3 import keccak_256
 from benchmarks.plain_ledger import DictForest
 from benchmarks.result import Result
 from benchmarks.words import show
-from matcher.forest import Forest, WholeTree
 from matcher.kernel import keccak
 from matcher.merkle import ZERO, levels_of
+from matcher.settlement.forest import Forest, WholeTree
 
 PLAIN = f"safe-pysha3 {version('safe-pysha3')} in a loop"
 PLAIN_DEPTH = 14

@@ -18,7 +18,6 @@ from demo.stage import World
 from demo.tally import Tally
 from matcher.archive import Archive
 from matcher.batch import Batch, genesis
-from matcher.batcher import Batcher
 from matcher.chain.committer import Committer, Stage
 from matcher.chain.follower import Follower
 from matcher.errors import ChainError, InvariantBroken
@@ -26,9 +25,10 @@ from matcher.exchange import Exchange
 from matcher.feed import Feed
 from matcher.followed import FollowedChain
 from matcher.gateway import make_app
-from matcher.journal import Identity, Journal
+from matcher.journal.writer import Identity, Journal
 from matcher.merkle import keccak
 from matcher.sequencer import Policy, Sequencer
+from matcher.settlement.batcher import Batcher
 from matcher.types import OpKind
 
 BATCH_AGE: Final = 30  # seconds of the chain

@@ -15,7 +15,6 @@ from web3.exceptions import BlockNotFound, Web3RPCError
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
-from matcher.batcher import Batcher
 from matcher.board import Board
 from matcher.chain import faults
 from matcher.chain.committer import Committer, Stage
@@ -23,8 +22,9 @@ from matcher.chain.deployment import Deployment
 from matcher.chain.follower import Follower
 from matcher.errors import ChainError
 from matcher.events import Event
-from matcher.redate import RedateError
 from matcher.settings import Settings
+from matcher.settlement.batcher import Batcher
+from matcher.settlement.redate import RedateError
 
 log = structlog.get_logger(__name__)
 

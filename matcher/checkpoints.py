@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol
 import structlog
 
 from matcher.errors import JournalError
-from matcher.journal import Journal
-from matcher.snapshot import Parts, Snapshots, Writing
+from matcher.journal.snapshot import Parts, Snapshots, Writing
+from matcher.journal.writer import Journal
 
 log = structlog.get_logger()
 

@@ -33,8 +33,9 @@ import structlog
 
 from matcher.disk import take_short_turns
 from matcher.errors import JournalError
-from matcher.groups import GROUP_MAX, LINE, LINES
-from matcher.journal import Journal
+from matcher.journal.groups import GROUP_MAX, LINE, LINES
+from matcher.journal.snapshot import Parts, Snapshots, Writing
+from matcher.journal.writer import Journal
 from matcher.kernel import core as kernel
 from matcher.kernel.atomics import read_word, write_word
 from matcher.kernel.exchange import Matching
@@ -42,9 +43,8 @@ from matcher.kernel.layout import EVENT, FACT, CommandKind
 from matcher.kernel.memory import AREAS, COMPILED
 from matcher.kernel.pools import Limits
 from matcher.kernel.ring import HEAD
-from matcher.rings import Consumer, Producer
-from matcher.segments import Records, address_of
-from matcher.snapshot import Parts, Snapshots, Writing
+from matcher.shared.rings import Consumer, Producer
+from matcher.shared.segments import Records, address_of
 
 log = structlog.get_logger()
 

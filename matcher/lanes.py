@@ -23,7 +23,7 @@ from matcher.batch import Batch
 from matcher.board import Board
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
-from matcher.journal import encode
+from matcher.journal.writer import encode
 from matcher.types import OrderFlag
 
 ORDINARY_SHARE: Final = 4  # one place in so many of a group is kept for new orders that wait

@@ -23,7 +23,6 @@ from eth_account.signers.local import LocalAccount
 
 from matcher.archive import Archive
 from matcher.batch import genesis
-from matcher.batcher import Batcher
 from matcher.chain.deployment import Deployment
 from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
@@ -36,10 +35,11 @@ from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app
 from matcher.gateway.server import GatewayServer
 from matcher.gateway.switch_files import SwitchFiles, hand_over
-from matcher.journal import Identity, Journal
+from matcher.journal.writer import Identity, Journal
 from matcher.processes.plan import SWITCHES
 from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
+from matcher.settlement.batcher import Batcher
 
 if TYPE_CHECKING:
     from matcher.processes.supervisor import Supervisor

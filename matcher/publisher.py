@@ -22,7 +22,7 @@ from matcher.readers import (
     accounts_name,
     depth_name,
 )
-from matcher.tables import TableWriter
+from matcher.shared.tables import TableWriter
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ import click
 import numpy as np
 
 from matcher.errors import QuoinError
-from matcher.tables import TableReader
+from matcher.shared.tables import TableReader
 from matcher.types import MAX_POSITIONS
 
 VERSION: Final = 1

@@ -17,13 +17,13 @@ from matcher.batch import Batch
 from matcher.errors import ChainError, InvariantBroken, QuoinError
 from matcher.events import Event
 from matcher.exchange import Exchange
-from matcher.journal import Journal, encode
+from matcher.journal.writer import Journal, encode
 from matcher.lanes import Entry, Lanes, Policy, busy, due, is_urgent, with_needs
 from matcher.merkle import Path
-from matcher.redate import RedateError
+from matcher.settlement.redate import RedateError
 
 if TYPE_CHECKING:
-    from matcher.batcher import Batcher  # compiles kernels when imported
+    from matcher.settlement.batcher import Batcher  # compiles kernels when imported
 
 log = structlog.get_logger()
 

@@ -8,7 +8,6 @@ import structlog
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
-from matcher.batcher import Batcher
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.events import Event
 from matcher.processes.board import Bells, Board
@@ -19,6 +18,7 @@ from matcher.processes.notices import NoticeServer
 from matcher.processes.plan import Plan
 from matcher.processes.replica import Replica
 from matcher.sequencer import Republished, publish
+from matcher.settlement.batcher import Batcher
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.kernel.atomics import read_word, swap_word, write_word
-from matcher.segments import PAGE, TABLE, Segment, Shape
+from matcher.shared.segments import PAGE, TABLE, Segment, Shape
 
 GROUP_MAX: Final = 1 << 13  # commands; a group is at most that long
 _APART: Final = 128  # bytes

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from matcher.processes.plan import Plan
-from matcher.segments import Records
+from matcher.shared.segments import Records
 
 CELL: Final = np.dtype([("tag", "<i8"), ("body", "<i8", (7,))])
 BODY: Final = 56

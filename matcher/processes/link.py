@@ -14,7 +14,7 @@ from matcher import commands as c
 from matcher.batch import Batch
 from matcher.errors import InvariantBroken
 from matcher.events import Event
-from matcher.journal import encode
+from matcher.journal.writer import encode
 from matcher.lanes import Entry, busy, is_urgent, overtaken
 from matcher.processes.board import Bells, Board
 from matcher.processes.letters import (
@@ -29,9 +29,9 @@ from matcher.processes.letters import (
 )
 from matcher.processes.plan import MATCHER, Plan
 from matcher.processes.replica import Replica
-from matcher.rings import Producer, Ring
-from matcher.segments import Records
 from matcher.sequencer import Stopped
+from matcher.shared.rings import Producer, Ring
+from matcher.shared.segments import Records
 
 log = structlog.get_logger(__name__)
 

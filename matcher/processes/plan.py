@@ -8,7 +8,7 @@ import msgspec
 
 from matcher.chain.fees import FeePolicy
 from matcher.eip712 import Domain, keccak
-from matcher.journal import Identity
+from matcher.journal.writer import Identity
 from matcher.lanes import Policy
 from matcher.types import Windows
 

@@ -12,13 +12,13 @@ from matcher import commands as c
 from matcher.batch import Batch
 from matcher.events import Event
 from matcher.exchange import Exchange
+from matcher.journal.tail import Tail
 from matcher.processes.board import Bells, Board
 from matcher.processes.plan import Plan
 from matcher.sequencer import REFUSALS, Listener
-from matcher.tail import Tail
 
 if TYPE_CHECKING:
-    from matcher.batcher import Batcher
+    from matcher.settlement.batcher import Batcher
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from matcher.processes.board import Board
 from matcher.processes.letters import ACK, ACKS, CELL, CELLS, acks_name, lane_name
 from matcher.processes.plan import Plan
-from matcher.rings import Ring
+from matcher.shared.rings import Ring
 
 
 class Shared:

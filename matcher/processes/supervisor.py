@@ -47,8 +47,8 @@ from matcher.processes.plan import (
     sockets_of,
 )
 from matcher.processes.shared import Shared, make_bells
-from matcher.segments import default_place, sweep
 from matcher.settings import KEY_VARIABLE, PASSWORD_VARIABLE, Settings, SettingsError
+from matcher.shared.segments import default_place, sweep
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,8 @@ from matcher.checkpoints import Checkpoints
 from matcher.commands import AnyCommand, Command
 from matcher.errors import ChainError
 from matcher.exchange import Exchange
-from matcher.journal import Journal
+from matcher.journal.snapshot import Snapshots
+from matcher.journal.writer import Journal
 from matcher.lanes import Entry, Lanes, due, with_needs
 from matcher.processes.board import GROUP_MAX, Bells, Board
 from matcher.processes.control import Control, SayState, StateIs, Stop
@@ -31,8 +32,7 @@ from matcher.processes.letters import (
     origin_of,
 )
 from matcher.processes.plan import Plan
-from matcher.rings import Consumer, Producer, Ring
-from matcher.snapshot import Snapshots
+from matcher.shared.rings import Consumer, Producer, Ring
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 
 from matcher.events import AnyEvent
-from matcher.rings import Consumer, Producer
-from matcher.segments import Records
 from matcher.shards.tape import Input, Lend, SlotMoved
+from matcher.shared.rings import Consumer, Producer
+from matcher.shared.segments import Records
 
 CELL: Final = np.dtype([("body", "<i8", (8,))])
 CELLS: Final = 1 << 14  # of a ring: some 2,000 orders

@@ -24,13 +24,13 @@ from typing import NamedTuple
 from matcher import commands as c
 from matcher.errors import ChainError, InvariantBroken
 from matcher.events import Event
-from matcher.rings import Ring
-from matcher.segments import default_place
 from matcher.shards import post
 from matcher.shards.routes import Depth, Routes
 from matcher.shards.shard import Shard
 from matcher.shards.tape import Lend, SlotMoved, slot_of
 from matcher.shards.worker import inbox, outbox, work
+from matcher.shared.rings import Ring
+from matcher.shared.segments import default_place
 from matcher.types import Windows
 
 Heard = Callable[[c.Command, list[Event]], None]

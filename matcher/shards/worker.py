@@ -6,10 +6,10 @@ from typing import Final
 
 from matcher.errors import ChainError, Reject
 from matcher.events import Event, Rejected
-from matcher.rings import Ring
 from matcher.shards import post
 from matcher.shards.shard import Shard
 from matcher.shards.tape import Lend
+from matcher.shared.rings import Ring
 from matcher.types import Windows
 
 SHORT: Final = (Reject.TOO_MANY_POSITIONS, Reject.INSUFFICIENT_MARGIN)

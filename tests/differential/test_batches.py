@@ -11,7 +11,6 @@ import pytest
 from matcher import commands as c
 from matcher import events as e
 from matcher.batch import genesis
-from matcher.batcher import Batch, Batcher
 from matcher.errors import ChainError, JournalError
 from matcher.exchange import Exchange as Engine
 from matcher.kernel.exchange import Matching
@@ -19,11 +18,12 @@ from matcher.kernel.layout import COMMAND
 from matcher.lines import Encoder
 from matcher.merkle import leaf_hash
 from matcher.names import Names
-from matcher.redate import RedateError
 from matcher.reference import batching, header
 from matcher.reference.exchange import Exchange
 from matcher.reference.leaf import leaf_words
 from matcher.reference.tree import Path, root_from
+from matcher.settlement.batcher import Batch, Batcher
+from matcher.settlement.redate import RedateError
 from matcher.types import ACCOUNT_TREE_DEPTH, CHUNK_WORDS, SLOT_TREE_DEPTH
 from tests.support.streams import random_stream
 from tests.support.street import START, WINDOWS

@@ -9,8 +9,8 @@ from matcher import commands as c
 from matcher.errors import ChainError, Reject
 from matcher.events import Event, Rejected
 from matcher.reference.exchange import Exchange
-from matcher.segments import OwnerGone
 from matcher.shards.processes import ShardProcesses
+from matcher.shared.segments import OwnerGone
 from matcher.types import Order, SignedOrder
 from tests.support.streams import random_stream
 from tests.support.street import START, WINDOWS, Street, address

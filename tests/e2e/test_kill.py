@@ -15,7 +15,7 @@ from matcher import commands as c
 from matcher.archive import Archive
 from matcher.errors import ChainError
 from matcher.exchange import Exchange
-from matcher.journal import Journal
+from matcher.journal.writer import Journal
 from tests.support import life
 from tests.support.streams import random_stream
 from tests.support.street import WINDOWS

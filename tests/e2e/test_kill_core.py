@@ -16,7 +16,7 @@ import pytest
 from matcher.core import EVENT_RECORD, LINE_RECORD
 from matcher.kernel.exchange import Matching
 from matcher.kernel.pools import Records
-from matcher.rings import Ring
+from matcher.shared.rings import Ring
 from tests.support.core_life import journal_in, live, state_of
 from tests.support.flow import as_lines, counted, flow, world
 

@@ -28,13 +28,13 @@ from matcher.errors import (
     ReorgBelowConfirmed,
 )
 from matcher.exchange import Exchange
-from matcher.journal import Identity, Journal
+from matcher.journal.writer import Identity, Journal
 from matcher.node import Node, NodeStopped
 from matcher.readers import TOP, Level, Tops
-from matcher.segments import OwnerGone, SegmentBusy
 from matcher.sequencer import Policy
 from matcher.settings import Settings, SettingsError
-from matcher.tables import TableWriter
+from matcher.shared.segments import OwnerGone, SegmentBusy
+from matcher.shared.tables import TableWriter
 from matcher.types import OpKind, Windows
 from tests.support.anvil import Anvil, AnvilExchange, anvil_exchange, running_anvil
 from tests.support.exchange import TOKENS, Roles

@@ -11,7 +11,7 @@ import pytest
 
 from matcher.publisher import Publisher
 from matcher.readers import Accounts, Depths
-from matcher.segments import OwnerGone
+from matcher.shared.segments import OwnerGone
 from tests.support.gateway import ACCOUNTS, CALL, TRADERS, Exchange
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/how-to/read-shared-memory.md"

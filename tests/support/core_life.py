@@ -6,10 +6,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from matcher.core import EVENT_RECORD, LINE_RECORD, Core, recovered
-from matcher.journal import Identity, Journal
+from matcher.journal.snapshot import Snapshots
+from matcher.journal.writer import Identity, Journal
 from matcher.kernel.exchange import Matching
-from matcher.rings import Ring
-from matcher.snapshot import Snapshots
+from matcher.shared.rings import Ring
 
 IDENTITY = Identity(1337, b"\x11" * 20, b"\x22" * 32)
 SEGMENT_BYTES = 1 << 17  # small, so that segments end often

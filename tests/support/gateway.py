@@ -17,15 +17,15 @@ from eth_account.signers.local import LocalAccount
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import genesis
-from matcher.batcher import Batcher
 from matcher.client import Client
 from matcher.eip712 import Domain, keccak
 from matcher.events import Event
 from matcher.exchange import Exchange as Engine
 from matcher.feed import Feed
 from matcher.gateway import BatchPlace, BatchStage, GatewayServer, SwitchFiles, make_app
-from matcher.journal import Identity, Journal
+from matcher.journal.writer import Identity, Journal
 from matcher.sequencer import Policy, Sequencer
+from matcher.settlement.batcher import Batcher
 from matcher.types import Windows
 
 T = TypeVar("T")

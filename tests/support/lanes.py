@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from sha3 import keccak_256
 
-from matcher.forest import Forest, WholeTree
 from matcher.kernel import keccak
 from matcher.merkle import ZERO
+from matcher.settlement.forest import Forest, WholeTree
 
 SEED = 20
 

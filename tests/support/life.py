@@ -15,14 +15,14 @@ import msgspec
 
 from matcher.archive import Archive
 from matcher.batch import genesis
-from matcher.batcher import Batcher
 from matcher.commands import AnyCommand, Command
 from matcher.errors import ChainError
 from matcher.events import Event
 from matcher.exchange import Exchange
-from matcher.journal import Identity, Journal, encode
+from matcher.journal.writer import Identity, Journal, encode
 from matcher.merkle import keccak
 from matcher.sequencer import Policy, Sequencer
+from matcher.settlement.batcher import Batcher
 from tests.support.street import CHAIN_ID, REGISTRY, START, WINDOWS
 
 GENESIS = genesis(START - 1000)

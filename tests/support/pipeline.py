@@ -12,11 +12,11 @@ from pathlib import Path
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch, genesis
-from matcher.batcher import Batcher
 from matcher.chain.deployment import Deployment
 from matcher.chain.follower import Follower
 from matcher.events import Event, Rejected
 from matcher.exchange import Exchange
+from matcher.settlement.batcher import Batcher
 
 
 class Pipeline:

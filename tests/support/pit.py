@@ -8,11 +8,11 @@ from typing import Any
 
 from matcher import commands as c
 from matcher.batch import genesis
-from matcher.batcher import Batch, Batcher
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
 from matcher.exchange import Exchange
 from matcher.merkle import keccak
+from matcher.settlement.batcher import Batch, Batcher
 from matcher.types import Order, SignedOrder, Transfer, Windows, Withdrawal
 
 WINDOWS = Windows(challenge=600, answer=60, freeze=900, notice=120, lag=300)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from matcher.processes.supervisor import ask_states
-from matcher.segments import default_place, stamp_of
+from matcher.shared.segments import default_place, stamp_of
 from tests.support.process import TIMEOUT, NodeProcess, running_node
 
 

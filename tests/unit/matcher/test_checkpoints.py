@@ -13,9 +13,9 @@ from matcher.batch import Batch
 from matcher.checkpoints import Checkpoints
 from matcher.errors import JournalError
 from matcher.exchange import Exchange
-from matcher.journal import Journal
+from matcher.journal.snapshot import Snapshots
+from matcher.journal.writer import Journal
 from matcher.sequencer import REFUSALS
-from matcher.snapshot import Snapshots
 from matcher.widths import require_widths
 from tests.support.life import IDENTITY, new_batcher
 from tests.support.streams import random_stream

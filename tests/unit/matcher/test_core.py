@@ -13,13 +13,13 @@ import pytest
 
 from matcher.core import EVENT_RECORD, LINE_RECORD, Core, recovered
 from matcher.errors import JournalError
-from matcher.journal import Identity, Journal
+from matcher.journal.snapshot import Snapshots
+from matcher.journal.tail import Tail
+from matcher.journal.writer import Identity, Journal
 from matcher.kernel.exchange import Matching
 from matcher.kernel.layout import CommandKind, CommandMark, EventKind
 from matcher.kernel.pools import Records
-from matcher.rings import Consumer, Producer, Ring
-from matcher.snapshot import Snapshots
-from matcher.tail import Tail
+from matcher.shared.rings import Consumer, Producer, Ring
 from tests.support.flow import LATE, as_lines, counted, flow, told, world
 
 OURS = Identity(1337, b"\x11" * 20, b"\x22" * 32)
@@ -269,7 +269,7 @@ def test_failed_sync_ends_the_core_and_publishes_nothing_of_it(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("matcher.segment_files.os.fdatasync", fail)
+        patch.setattr("matcher.journal.files.os.fdatasync", fail)
         send(street.senders[0], flow(6, 100))
         with pytest.raises(JournalError, match="sync failed"):
             core.run()
@@ -347,8 +347,8 @@ import sys, threading
 from pathlib import Path
 from tests.support.flow import as_lines, flow, told, world
 from matcher.core import EVENT_RECORD, LINE_RECORD, Core
-from matcher.journal import Identity, Journal
-from matcher.rings import Ring
+from matcher.journal.writer import Identity, Journal
+from matcher.shared.rings import Ring
 
 directory = Path(sys.argv[1])
 commands = flow(1, 250)

@@ -14,7 +14,7 @@ from matcher.archive import Archive
 from matcher.errors import Reject
 from matcher.events import CancelReason, OrderCanceled, Rejected
 from matcher.exchange import Exchange
-from matcher.journal import Journal
+from matcher.journal.writer import Journal
 from matcher.lanes import ORDINARY_SHARE, Entry, Lanes, Policy, is_urgent
 from matcher.sequencer import Sequencer
 from matcher.types import Order, OrderFlag, SignedOrder, Transfer, Withdrawal

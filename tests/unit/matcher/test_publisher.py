@@ -12,7 +12,7 @@ from matcher.exchange import Exchange as Engine
 from matcher.feed import Feed
 from matcher.publisher import Publisher
 from matcher.readers import LEVELS, Accounts, Depths, Level, Top, Tops, cli
-from matcher.segments import OwnerGone, SegmentBusy, SegmentMissing
+from matcher.shared.segments import OwnerGone, SegmentBusy, SegmentMissing
 from matcher.types import InstrumentKind, Order, SignedOrder
 from tests.support.peers import peers
 from tests.support.streams import WINDOWS, random_stream

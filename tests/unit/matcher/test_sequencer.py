@@ -14,10 +14,10 @@ from matcher.batch import Batch
 from matcher.errors import ChainError, JournalError, ProtocolError, Reject
 from matcher.events import Event, Rejected
 from matcher.exchange import Exchange
-from matcher.journal import Identity, Journal
+from matcher.journal.writer import Identity, Journal
 from matcher.merkle import keccak
-from matcher.redate import RedateError
 from matcher.sequencer import Policy, Sequencer, Stopped
+from matcher.settlement.redate import RedateError
 from matcher.types import Order, SignedOrder
 from tests.support.life import GENESIS, new_batcher
 from tests.support.pit import CALL, CAP, EXPIRY, START, SYMBOLS, WINDOWS, names, owner_of
@@ -287,7 +287,7 @@ async def test_failed_sync_answers_nobody_and_stops(
 
     applied = node.engine.state_hash()
     with monkeypatch.context() as patch:
-        patch.setattr("matcher.journal.os.fdatasync", fail)
+        patch.setattr("matcher.journal.writer.os.fdatasync", fail)
         with pytest.raises(Stopped, match="sync failed"):
             await node.sequencer.submit(order(2, "sell", 1))
     assert node.engine.state_hash() == applied

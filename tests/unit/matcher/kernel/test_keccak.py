@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sha3 import keccak_256
 
-from matcher.forest import cells
 from matcher.kernel import keccak
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import BYTE, CELL, CHILDREN, QUAD
+from matcher.settlement.forest import cells
 from tests.support import lanes
 
 RATE = keccak.RATE

@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.forest import Forest
 from matcher.kernel import leaves
 from matcher.kernel import settlement_layout as r
 from matcher.kernel.pool import Pool
 from matcher.reference import leaf as reference
+from matcher.settlement.forest import Forest
 from matcher.types import MAX_POSITIONS, U24, U56, U64
 
 held = st.dictionaries(

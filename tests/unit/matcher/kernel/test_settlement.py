@@ -13,13 +13,13 @@ import pytest
 from matcher import commands as c
 from matcher import words
 from matcher.errors import ProtocolError
-from matcher.facts import Facts
 from matcher.kernel.settlement_layout import Refusal
-from matcher.ledger import Ledger
 from matcher.reference import words as judged
 from matcher.reference.context import Context
 from matcher.reference.faults import InvalidOp, MalformedChunk, MarginBroken
 from matcher.reference.state import State, accounts_of, named_by
+from matcher.settlement.facts import Facts
+from matcher.settlement.ledger import Ledger
 from matcher.types import (
     CHUNK_OPS,
     FEE_ACCOUNT,

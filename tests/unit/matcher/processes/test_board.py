@@ -11,7 +11,7 @@ import pytest
 from matcher.kernel.atomics import read_word
 from matcher.processes.board import GROUP_MAX, Bells, Board
 from matcher.processes.shared import make_bells
-from matcher.segments import SegmentBusy
+from matcher.shared.segments import SegmentBusy
 from tests.support.peers import peers
 
 TRIPS = 20_000

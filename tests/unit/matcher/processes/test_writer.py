@@ -17,7 +17,8 @@ from matcher.chain.fees import FeePolicy
 from matcher.errors import ChainError, Reject
 from matcher.events import Event, OrderAccepted, Rejected
 from matcher.exchange import Exchange
-from matcher.journal import Journal
+from matcher.journal.tail import Tail
+from matcher.journal.writer import Journal
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, SayState, StateIs, Stop
@@ -27,7 +28,6 @@ from matcher.processes.replica import Replica
 from matcher.processes.shared import Shared, make_bells
 from matcher.processes.writer import Writer
 from matcher.sequencer import Stopped
-from matcher.tail import Tail
 from tests.support.life import GENESIS
 from tests.support.peers import Peer, peers
 from tests.support.pit import START, WINDOWS, names, owner_of

@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.rings import Ring
 from matcher.shards import post
 from matcher.shards.tape import Lend
+from matcher.shared.rings import Ring
 
 messages = st.one_of(
     st.builds(post.Said, st.integers(-(2**62), 2**62), st.text(max_size=600)),

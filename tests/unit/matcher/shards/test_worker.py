@@ -10,10 +10,10 @@ import pytest
 
 from matcher import commands as c
 from matcher.events import OrderAccepted, Rejected
-from matcher.rings import Producer, Ring
 from matcher.shards import post
 from matcher.shards.tape import Lend
 from matcher.shards.worker import Worker
+from matcher.shared.rings import Producer, Ring
 from matcher.types import Order, SignedOrder
 from tests.support.street import START, WINDOWS, Street, address
 

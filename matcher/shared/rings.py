@@ -32,7 +32,7 @@ import numpy as np
 
 from matcher.kernel import ring as kernel
 from matcher.kernel.atomics import read_word, swap_word, write_word
-from matcher.segments import (
+from matcher.shared.segments import (
     RING,
     OwnerGone,
     Records,

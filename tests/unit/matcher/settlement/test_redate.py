@@ -4,7 +4,7 @@ import pytest
 
 from matcher import commands as c
 from matcher.batch import parent_of
-from matcher.redate import RedateError
+from matcher.settlement.redate import RedateError
 from tests.support.pit import CALL, EXPIRY, START, WINDOWS, Pit, key_of
 
 

@@ -5,12 +5,12 @@ import pytest
 from matcher import commands as c
 from matcher import words
 from matcher.errors import ProtocolError
-from matcher.facts import Facts
-from matcher.forest import Forest
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import QUAD
-from matcher.ledger import Ledger
 from matcher.merkle import ZERO
+from matcher.settlement.facts import Facts
+from matcher.settlement.forest import Forest
+from matcher.settlement.ledger import Ledger
 from matcher.types import U32, U64
 from tests.support.pit import (
     CALL,

@@ -25,19 +25,19 @@ from matcher.batch import (
     words_depth,
 )
 from matcher.errors import ProtocolError
-from matcher.facts import Facts
-from matcher.forest import WholeTree
-from matcher.kept import REDATABLE, KeptBatches, Messages, Parts, packed, unpacked
 from matcher.kernel.layout import EVENT_NUMBERS, EventKind
 from matcher.kernel.opstream_layout import Stop
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import QUAD
-from matcher.ledger import Ledger
 from matcher.lines import Decoder
 from matcher.merkle import Path, keccak
 from matcher.names import Names
-from matcher.opstream import OpStream, OrderFiles, messages_of
-from matcher.redate import Closed, RedateError, invalid_ops
+from matcher.settlement.facts import Facts
+from matcher.settlement.forest import WholeTree
+from matcher.settlement.kept import REDATABLE, KeptBatches, Messages, Parts, packed, unpacked
+from matcher.settlement.ledger import Ledger
+from matcher.settlement.opstream import OpStream, OrderFiles, messages_of
+from matcher.settlement.redate import Closed, RedateError, invalid_ops
 from matcher.types import CHUNK_OPS, SignedOrder, Windows
 
 __all__ = ["Batch", "Batcher", "Path"]

@@ -23,10 +23,10 @@ from typing import Final
 
 from matcher.commands import Command
 from matcher.errors import JournalError
-from matcher.groups import IDENTITY, Group, groups_in, mapped, segment_name, skip_at
+from matcher.journal.groups import IDENTITY, Group, groups_in, mapped, segment_name, skip_at
+from matcher.journal.progress import SYNCED, WRITTEN, Progress
+from matcher.journal.reading import Identity, require_ours, segments_from
 from matcher.kernel.waiting import await_change
-from matcher.progress import SYNCED, WRITTEN, Progress
-from matcher.reading import Identity, require_ours, segments_from
 
 _SPINS: Final = 512  # looks before the processor is given away
 _YIELDS: Final = 32  # rounds of these before the first nap

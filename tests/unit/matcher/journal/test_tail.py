@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 
 from matcher import commands as c
 from matcher.errors import JournalError
-from matcher.journal import Identity, Journal
-from matcher.progress import SYNCED, Progress
-from matcher.tail import Tail
+from matcher.journal.progress import SYNCED, Progress
+from matcher.journal.tail import Tail
+from matcher.journal.writer import Identity, Journal
 from tests.support.streams import random_stream
 
 OURS = Identity(1337, b"\x11" * 20, b"\x22" * 32)
 COMMANDS = list(random_stream(1, 300))
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 WRITER = """
 import sys
 from pathlib import Path
-from matcher.journal import Journal
+from matcher.journal.writer import Journal
 from tests.unit.matcher.test_tail import OURS, COMMANDS
 
 journal = Journal(Path(sys.argv[1]), OURS, 1 << 14)

@@ -1,11 +1,12 @@
 """The append-only log of commands: written and synced before anything is answered.
 
-`matcher.groups` says what the files hold. What is appended waits in memory until a writer takes it,
-all of it as one group, writes it, and syncs; what is appended meanwhile is the next group. So a
-sync is shared by whatever came while the one before it ran, and nobody who appends waits for one.
+`matcher.journal.groups` says what the files hold. What is appended waits in memory until a writer
+takes it, all of it as one group, writes it, and syncs; what is appended meanwhile is the next
+group. So a sync is shared by whatever came while the one before it ran, and nobody who appends
+waits for one.
 
-How far this is stands in a page of shared memory (`matcher.progress`); other processes follow with
-a `matcher.tail.Tail`.
+How far this is stands in a page of shared memory (`matcher.journal.progress`); other processes
+follow with a `matcher.journal.tail.Tail`.
 """
 
 import asyncio
@@ -23,7 +24,8 @@ import msgspec
 from matcher.commands import AnyCommand, Command
 from matcher.disk import sync_directory, take_short_turns
 from matcher.errors import JournalError
-from matcher.groups import (
+from matcher.journal.files import SEGMENT_BYTES, SegmentWriter, Sizes
+from matcher.journal.groups import (
     COMMAND_MAX,
     COMMANDS,
     GROUP_MAX,
@@ -34,9 +36,8 @@ from matcher.groups import (
     segments_of,
     size_of,
 )
-from matcher.progress import NOWHERE, SYNCED, WRITTEN, ProgressWriter
-from matcher.reading import Cut, Identity, find_end, groups_of
-from matcher.segment_files import SEGMENT_BYTES, SegmentWriter, Sizes
+from matcher.journal.progress import NOWHERE, SYNCED, WRITTEN, ProgressWriter
+from matcher.journal.reading import Cut, Identity, find_end, groups_of
 from matcher.widths import require_widths
 
 __all__ = ["Cut", "Identity", "Journal", "encode"]

@@ -7,8 +7,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from matcher.rings import Ring
-from matcher.segments import OwnerGone, sweep
+from matcher.shared.rings import Ring
+from matcher.shared.segments import OwnerGone, sweep
 from tests.support.peers import peers
 
 RECORD = np.dtype([("number", "<i8"), ("check", "<i8", (7,))])

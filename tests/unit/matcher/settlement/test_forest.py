@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.batch import words_depth
-from matcher.forest import Forest, WholeTree
 from matcher.kernel.tree import updater
 from matcher.merkle import ZERO, keccak, leaf_hash, node, root_from
 from matcher.reference import tree
+from matcher.settlement.forest import Forest, WholeTree
 
 DEPTH = 6
 hashes = st.binary(min_size=32, max_size=32)
@@ -214,7 +214,7 @@ def test_whole_tree_of_any_leaves_equals_the_reference(depth: int, data: st.Data
 
 
 def golden(name: str) -> list[dict[str, Any]]:
-    path = Path(__file__).parents[2] / "vectors" / "trees.json"
+    path = Path(__file__).parents[3] / "vectors" / "trees.json"
     trees: list[dict[str, Any]] = json.loads(path.read_text())[name]
     return trees
 

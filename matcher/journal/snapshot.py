@@ -30,8 +30,8 @@ import structlog
 
 from matcher.disk import sync_directory, write_all
 from matcher.errors import JournalError
-from matcher.groups import mapped
-from matcher.reading import Identity
+from matcher.journal.groups import mapped
+from matcher.journal.reading import Identity
 
 log = structlog.get_logger()
 

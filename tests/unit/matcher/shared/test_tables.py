@@ -10,8 +10,8 @@ import pytest
 
 from matcher.kernel import seqlock
 from matcher.kernel.atomics import pause, read_word, write_word
-from matcher.segments import OwnerGone, SegmentBusy, SegmentError, SegmentMismatch
-from matcher.tables import TableReader, TableWriter
+from matcher.shared.segments import OwnerGone, SegmentBusy, SegmentError, SegmentMismatch
+from matcher.shared.tables import TableReader, TableWriter
 from tests.support.peers import peers
 
 WORDS = 96

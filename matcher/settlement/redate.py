@@ -6,8 +6,8 @@ from typing import NamedTuple
 from matcher import words
 from matcher.batch import CHUNK_BYTES, SignedMessage, split
 from matcher.errors import ProtocolError
-from matcher.facts import Facts
-from matcher.ledger import Ledger
+from matcher.settlement.facts import Facts
+from matcher.settlement.ledger import Ledger
 from matcher.types import CHUNK_OPS, Order
 
 

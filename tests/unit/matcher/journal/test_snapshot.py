@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from matcher.errors import JournalError
-from matcher.journal import Identity
+from matcher.journal.snapshot import Parts, Snapshots
+from matcher.journal.writer import Identity
 from matcher.kernel import layout
-from matcher.snapshot import Parts, Snapshots
 
 OURS = Identity(1337, b"\x11" * 20, b"\x22" * 32)
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from matcher.kernel import seqlock as kernel
 from matcher.kernel.atomics import read_word
-from matcher.segments import (
+from matcher.shared.segments import (
     TABLE,
     OwnerGone,
     Records,

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from matcher.kernel import ring as kernel
-from matcher.rings import Ring
-from matcher.segments import OwnerGone, SegmentBusy, SegmentError, SegmentMismatch, own_stamp
+from matcher.shared.rings import Ring
+from matcher.shared.segments import OwnerGone, SegmentBusy, SegmentError, SegmentMismatch, own_stamp
 
 RECORD = np.dtype([("number", "<i8"), ("check", "<i8", (2,))])
 NAME = "numbers"

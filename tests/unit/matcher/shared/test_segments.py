@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from matcher.segments import (
+from matcher.shared.segments import (
     RING,
     TABLE,
     OwnerGone,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from matcher.batch import HEADER_BYTES, WORD_BYTES, Header, SignedMessage, words_depth
 from matcher.errors import ProtocolError
-from matcher.forest import WholeTree
 from matcher.merkle import Path
+from matcher.settlement.forest import WholeTree
 from matcher.types import Order, Transfer, Withdrawal
 
 REDATABLE: Final = 512  # so many of the last batches keep the messages that redating needs

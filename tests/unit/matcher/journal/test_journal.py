@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import commands as c
-from matcher import segment_files
 from matcher.errors import JournalError
-from matcher.groups import BLOCK, LINE, skip_at
-from matcher.journal import Identity, Journal, encode
+from matcher.journal import files as segment_files
+from matcher.journal.groups import BLOCK, LINE, skip_at
+from matcher.journal.writer import Identity, Journal, encode
 from tests.support.streams import random_stream
 
 OURS = Identity(1337, b"\x11" * 20, b"\x22" * 32)
@@ -267,7 +267,7 @@ def test_journal_of_another_exchange_is_refused_naming_both(
 
 def test_second_process_is_refused_while_the_first_writes(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from matcher.journal import *;"
+        "import sys; from pathlib import Path; from matcher.journal.writer import *;"
         f"Journal(Path({str(tmp_path)!r}), Identity(1337, b'\\x11' * 20, b'\\x22' * 32))"
     )
     with Journal(tmp_path, OURS):
@@ -295,7 +295,7 @@ def test_failed_sync_stops_the_journal_for_good(
 
     journal.append(COMMANDS[:1])
     with monkeypatch.context() as patch:
-        patch.setattr("matcher.journal.os.fdatasync", fail)
+        patch.setattr("matcher.journal.writer.os.fdatasync", fail)
         with pytest.raises(JournalError, match="sync failed"):
             journal.sync()
     with pytest.raises(JournalError, match="sync failed"):
@@ -384,7 +384,7 @@ class Disk:
             sync(handle)
             self.syncs += 1
 
-        monkeypatch.setattr("matcher.segment_files.os.fdatasync", watched)
+        monkeypatch.setattr("matcher.journal.files.os.fdatasync", watched)
 
     async def wait_for_sync(self) -> None:
         assert await asyncio.to_thread(self.began.acquire, timeout=20)
@@ -447,7 +447,7 @@ async def test_failed_sync_refuses_everybody_who_waits(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("matcher.segment_files.os.fdatasync", fail)
+        patch.setattr("matcher.journal.files.os.fdatasync", fail)
         journal.append(COMMANDS[:3])
         waiting = [journal.durable(1), journal.durable(3)]
         for future in waiting:
@@ -498,9 +498,9 @@ def test_no_segment_is_left_with_anything_unsynced(
         assert handle not in dirty, "a segment is let go that was not synced"
         close(handle)
 
-    monkeypatch.setattr("matcher.segment_files.write_all", watched_write)
-    monkeypatch.setattr("matcher.segment_files.os.fdatasync", watched_sync)
-    monkeypatch.setattr("matcher.segment_files.os.close", watched_close)
+    monkeypatch.setattr("matcher.journal.files.write_all", watched_write)
+    monkeypatch.setattr("matcher.journal.files.os.fdatasync", watched_sync)
+    monkeypatch.setattr("matcher.journal.files.os.close", watched_close)
     with Journal(tmp_path, OURS, 1 << 12) as journal:
         for i in range(0, 390, 13):
             journal.append(COMMANDS[i : i + 6])

@@ -4,7 +4,7 @@ import pytest
 
 from matcher import commands as c
 from matcher.errors import ChainError
-from matcher.facts import Facts
+from matcher.settlement.facts import Facts
 from tests.support.pit import CALL, CAP, EXPIRY, STRIKE_VALUE, TICK_VALUE
 
 

@@ -12,13 +12,13 @@ from matcher import commands as c
 from matcher import words
 from matcher.batch import order_file
 from matcher.errors import ProtocolError
-from matcher.facts import Facts
 from matcher.kernel.layout import COMMAND, EVENT, EVENT_NUMBERS, CommandKind, EventKind
 from matcher.kernel.opstream_layout import Stop
 from matcher.lines import Decoder, Encoder
 from matcher.merkle import keccak
 from matcher.names import Names
-from matcher.opstream import OpStream, OrderFiles, messages_of, words_of
+from matcher.settlement.facts import Facts
+from matcher.settlement.opstream import OpStream, OrderFiles, messages_of, words_of
 from matcher.types import (
     ORDER_ID_END,
     U24,

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from matcher.disk import allocate, sync_directory, write_all
 from matcher.errors import JournalError
-from matcher.groups import IDENTITY, LINE, sealed, segment_name, size_of
-from matcher.progress import Place
+from matcher.journal.groups import IDENTITY, LINE, sealed, segment_name, size_of
+from matcher.journal.progress import Place
 
 SEGMENT_BYTES: Final = 64 << 20
 FIRST_BYTES: Final = 1 << 20

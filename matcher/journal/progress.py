@@ -22,7 +22,7 @@ import numpy as np
 from matcher.errors import JournalError
 from matcher.kernel import seqlock
 from matcher.kernel.atomics import read_word, write_word
-from matcher.segments import address_of, lives, own_stamp
+from matcher.shared.segments import address_of, lives, own_stamp
 
 SYNCED: Final = 128
 WRITTEN: Final = 256

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from matcher.errors import JournalError
-from matcher.groups import (
+from matcher.journal.groups import (
     IDENTITY,
     Group,
     first_of,
@@ -19,7 +19,7 @@ from matcher.groups import (
     segments_of,
     written_end,
 )
-from matcher.progress import Place
+from matcher.journal.progress import Place
 
 FORMAT: Final = 2
 

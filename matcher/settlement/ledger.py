@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from matcher import words
 from matcher.errors import ProtocolError
-from matcher.facts import Facts
-from matcher.forest import Forest, Work
 from matcher.kernel import settlement_layout as r
 from matcher.kernel.keccak import SPACE_CELLS
 from matcher.kernel.layout import PAIR
@@ -24,6 +22,8 @@ from matcher.kernel.pool import Pool
 from matcher.kernel.settlement import Errand, runner
 from matcher.kernel.settlement_layout import QUAD, Refusal
 from matcher.merkle import ZERO, Path
+from matcher.settlement.facts import Facts
+from matcher.settlement.forest import Forest, Work
 from matcher.types import (
     ACCOUNT_TREE_DEPTH,
     CHUNK_OPS,

@@ -1,0 +1,1 @@
+"""The settlement state: op words to leaves, trees, roots, chunks, batches and proofs."""
