@@ -329,7 +329,7 @@ def test_failed_write_leaves_nothing_half_written(
 def test_disk_without_room_for_a_segment_says_so_and_acknowledges_nothing(tmp_path: Path) -> None:
     code = f"""
 import asyncio, resource
-from tests.unit.matcher.test_journal import *
+from tests.unit.matcher.journal.test_journal import *
 async def main():
     path = Path({str(tmp_path)!r})
     with Journal(path, OURS, 1 << 16, first_bytes=1 << 14) as journal:

@@ -28,7 +28,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from matcher.journal.writer import Journal
-from tests.unit.matcher.test_tail import OURS, COMMANDS
+from tests.unit.matcher.journal.test_tail import OURS, COMMANDS
 
 journal = Journal(Path(sys.argv[1]), OURS, 1 << 14)
 print("ready", journal.last, flush=True)
