@@ -40,6 +40,7 @@ from matcher.processes.plan import SWITCHES
 from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
 from matcher.settlement.batcher import Batcher
+from matcher.signatures import TABLES
 
 if TYPE_CHECKING:
     from matcher.processes.supervisor import Supervisor
@@ -210,6 +211,7 @@ class Node:
             genesis=self._genesis,
             origins=self.settings.origins,
             switches=_switches(self.settings.data),
+            known_keys=self.settings.known_keys,
         )
         host, port = self.settings.host, self.settings.port
         try:
@@ -271,6 +273,12 @@ class Node:
 )
 @click.option(
     "--poll", default=0.5, type=click.FloatRange(0.01), help="Seconds between looks at the chain."
+)
+@click.option(
+    "--known-keys",
+    default=0,
+    type=click.IntRange(0, TABLES),
+    help="Frequent traders' keys that are verified from tables of our own; 0: by libsecp256k1 alone.",
 )
 @click.option(
     "--publish",

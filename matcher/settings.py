@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     publish : str, optional
         Name of the tables in shared memory that show books and accounts to other processes of this
         machine and user (`matcher.readers`). Without it there are none.
+    known_keys : int
+        Traders' keys whose signatures are verified from tables of ours; 0: libsecp256k1 recovers
+        every signer (docs/adr/0006-known-keys.md).
     """
 
     rpc: str
@@ -66,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     poll: float = 0.5
     origins: tuple[str, ...] = ("*",)
     publish: str | None = None
+    known_keys: int = 0
 
 
 def load_operator(keystore: Path | None) -> "LocalAccount | None":

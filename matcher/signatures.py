@@ -113,7 +113,8 @@ class KnownKeys:
     Parameters
     ----------
     tables : int
-        Most keys that are known; of more, who was needed longest ago is forgotten.
+        Most keys that are known; of more, who was needed longest ago is forgotten. 0: nobody is
+        known, and libsecp256k1 recovers every signer.
     after : int
         Signatures of one key in a row, for one account, before it is known.
 
@@ -162,6 +163,8 @@ class KnownKeys:
         point : bytes
             The public key, x and y, 64 bytes.
         """
+        if not self._most:
+            return
         with self._lock:
             guess = self._of_account.get(account)
             if guess is not None:

@@ -42,6 +42,7 @@ def make_app(
     max_queued_messages: int = MAX_QUEUED_MESSAGES,
     max_queued_bytes: int = MAX_QUEUED_BYTES,
     switches: SwitchFiles | None = None,
+    known_keys: int = 0,
 ) -> Starlette:
     """The gateway's ASGI application.
 
@@ -64,9 +65,12 @@ def make_app(
         How far a WebSocket reader may fall behind before it is closed.
     switches : SwitchFiles, optional
         Where dead man's switches survive; without it they end with the application.
+    known_keys : int
+        Traders' keys that may be known at once (`matcher.signatures.KnownKeys`); 0: all signers are
+        recovered by libsecp256k1 alone.
     """
     context = Context(sequencer, feed, domain, windows, chain, genesis)
-    trading = Trading(context, switches)
+    trading = Trading(context, switches, known_keys)
     hub = Hub(feed, context.answers, trading.switches, max_queued_messages, max_queued_bytes)
     app = Starlette(
         routes=_routes(context, hub, trading),

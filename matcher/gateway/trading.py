@@ -29,6 +29,7 @@ from matcher.gateway.switches import LIFE_MAX, Switches
 from matcher.gateway.verify import Verification
 from matcher.order_bodies import order_request, order_requests
 from matcher.signatures import Verified, claim
+from matcher.signatures import KnownKeys
 from matcher.types import CancelAllTerms, Order, Transfer, Withdrawal
 
 _NAMES: Final = {
@@ -44,6 +45,8 @@ class Trading:
     context : Context
     files : SwitchFiles, optional
         Where dead man's switches survive.
+    known_keys : int
+        Keys that may be known at once.
 
     Attributes
     ----------
@@ -51,9 +54,9 @@ class Trading:
     switches : Switches
     """
 
-    def __init__(self, context: Context, files: SwitchFiles | None = None):
+    def __init__(self, context: Context, files: SwitchFiles | None = None, known_keys: int = 0):
         self._context = context
-        self._verification = Verification(context.domain)
+        self._verification = Verification(context.domain, keys=KnownKeys(known_keys))
         # Cancel-alls under way: a second copy waits for the first one's answer.
         self._canceling: dict[bytes, asyncio.Future[ObeyedCancelAll]] = {}
         self.switches = Switches(context, self._verification, self._obey, files)

@@ -173,6 +173,7 @@ class GatewayProcess:
             genesis=plan.genesis,
             origins=plan.origins,
             switches=SwitchFiles(plan.switches, plan.name),
+            known_keys=plan.known_keys,
         )
         listening = socket.socket(fileno=plan.listening)
         server = GatewayServer(app, plan.host, listening=listening)

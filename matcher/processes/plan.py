@@ -64,6 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     poll: float
     origins: tuple[str, ...]
     publish: str | None
+    known_keys: int = 0
     log_level: str
     log_json: bool
     listening: int = -1
@@ -136,6 +137,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             poll=self.poll,
             origins=self.origins,
             publish=self.publish,
+            known_keys=self.known_keys,
         )
 
 

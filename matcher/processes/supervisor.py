@@ -373,6 +373,7 @@ class Supervisor:
                     poll=settings.poll,
                     origins=settings.origins,
                     publish=settings.publish,
+                    known_keys=settings.known_keys,
                     log_level=log_level,
                     log_json=log_json,
                     listening=self._listening.fileno() if name.startswith(GATEWAY) else -1,

@@ -224,6 +224,17 @@ def test_key_that_signed_often_enough_is_known_and_not_recovered(monkeypatch):
     assert seen == [(20, 20)]  # of the other account nothing is known
 
 
+def test_nobody_is_known_where_no_key_may_be(monkeypatch):
+    seen = spied(monkeypatch)
+    keys = KnownKeys(0, after=1)
+    recovery = Recovery(DOMAIN, keys)
+    for first in (0, 20, 40):
+        claims = orders_of(7, KEYS[0], 4, first)
+        assert batch(claims, recovery) == [one_by_one(asked) for asked in claims]
+        keys.settle()
+    assert (seen, len(keys)) == ([], 0)
+
+
 def test_account_whose_keys_take_turns_is_not_guessed(monkeypatch):
     seen = spied(monkeypatch)
     keys = KnownKeys(after=3)
