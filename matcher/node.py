@@ -278,7 +278,7 @@ class Node:
     "--known-keys",
     default=0,
     type=click.IntRange(0, TABLES),
-    help="Frequent traders' keys that are verified from tables of our own; 0: by libsecp256k1 alone.",
+    help="Traders' keys verified from tables of our own; 0: by libsecp256k1 alone.",
 )
 @click.option(
     "--publish",

@@ -28,8 +28,7 @@ from matcher.gateway.switch_files import SwitchFiles
 from matcher.gateway.switches import LIFE_MAX, Switches
 from matcher.gateway.verify import Verification
 from matcher.order_bodies import order_request, order_requests
-from matcher.signatures import Verified, claim
-from matcher.signatures import KnownKeys
+from matcher.signatures import KnownKeys, Verified, claim
 from matcher.types import CancelAllTerms, Order, Transfer, Withdrawal
 
 _NAMES: Final = {
