@@ -28,7 +28,9 @@ from tests.support.street import CHAIN_ID, REGISTRY, START, WINDOWS
 GENESIS = genesis(START - 1000)
 IDENTITY = Identity(CHAIN_ID, REGISTRY, keccak(GENESIS))
 SEGMENT_BYTES = 40_000  # small, so that segments end often
-POLICY = Policy(max_age=3, max_ops=10, max_group=16)
+# A group holds all that is ever sent at once: of a longer queue the cancels would go first, and the
+# journal would not be in the order in which commands were sent.
+POLICY = Policy(max_age=3, max_ops=10, max_group=200)
 MAX_CHUNKS = 1
 
 
