@@ -64,6 +64,16 @@ class _Waiting:
 _Item = tuple[_Waiting, int, Claim]  # who waits for it, its place among what came
 
 
+class _Part:
+    """What one thread was handed, and what came of it, once it is done."""
+
+    __slots__ = ("items", "job")
+
+    def __init__(self, items: list[_Item]):
+        self.items = items
+        self.job: asyncio.Future[list[Answer]] | None = None
+
+
 class Verification:
     """The stage between a request and the sequencer.
 
@@ -76,8 +86,8 @@ class Verification:
 
     Notes
     -----
-    Belongs to one event loop. What was asked first is handed over first, but answers may come in
-    another order; who needs an order asks for all at once.
+    Belongs to one event loop. Who asked first is answered first, whichever thread is done sooner:
+    orders are sequenced in the order in which they came.
     """
 
     def __init__(self, domain: Domain, threads: int | None = None, keys: KnownKeys | None = None):
@@ -85,6 +95,7 @@ class Verification:
         self._threads = threads or len(os.sched_getaffinity(0))
         self._idle = self._threads
         self._queue: deque[_Item] = deque()
+        self._given: deque[_Part] = deque()  # to threads, and not told yet; in the order of asking
         self._due = False
 
     async def signer_of(
@@ -152,9 +163,10 @@ class Verification:
             self._answer_here(self._take(1))
             return
         while self._idle and self._queue:
-            part = self._take(min(-(-len(self._queue) // self._idle), MAX_BATCH))
+            part = _Part(self._take(min(-(-len(self._queue) // self._idle), MAX_BATCH)))
             self._idle -= 1
-            claims = [asked for _, _, asked in part]
+            self._given.append(part)
+            claims = [asked for _, _, asked in part.items]
             job = loop.run_in_executor(_pool(self._threads), self._recovery.answer, claims)
             job.add_done_callback(functools.partial(self._done, loop, part))
 
@@ -172,15 +184,18 @@ class Verification:
     def _done(
         self,
         loop: asyncio.AbstractEventLoop,
-        part: list[_Item],
+        part: _Part,
         job: "asyncio.Future[list[Answer]]",
     ) -> None:
         self._idle += 1
-        error = job.exception()
-        if error is None:
-            _tell(part, job.result())
-        else:
-            _fail(part, error)
+        part.job = job
+        while self._given and (done := self._given[0].job) is not None:
+            items = self._given.popleft().items
+            error = done.exception()
+            if error is None:
+                _tell(items, done.result())
+            else:
+                _fail(items, error)
         self._plan(loop)
 
 

@@ -467,7 +467,9 @@ def streams(
     scene: Scene = PLAIN,
 ) -> Commands:
     """Whole streams; shrinks by dropping actions and simplifying their dice."""
-    often = [action for action, weight in ACTIONS.items() for _ in range(max(1, round(weight)))]
+    often = [
+        action for action, weight in ACTIONS.items() if weight for _ in range(max(1, round(weight)))
+    ]
     step = st.tuples(st.sampled_from(often), st.integers(0, (1 << 32) - 1))
     least = draw(st.sampled_from((0, max_actions // 4, max_actions // 2)))
     actions = draw(st.lists(step, min_size=least, max_size=max_actions))
