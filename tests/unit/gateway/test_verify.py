@@ -1,6 +1,7 @@
 """The stage of verification: whoever asks gets their own answer, in whatever company."""
 
 import asyncio
+import threading
 
 import coincurve
 import pytest
@@ -51,6 +52,27 @@ async def test_verification_of_many_at_once_gives_each_its_own(threads, batches)
     assert len({one.signer for one in signed}) == 1
     assert sum(batches) == 100
     assert len(batches) == threads  # all were there when the first call was made
+
+
+async def test_verification_answers_in_the_order_of_asking(monkeypatch):
+    original, second = Recovery.answer, threading.Event()
+
+    def answer(recovery, claims):
+        if claims[0].message.id == 0:
+            assert second.wait(20)
+            return original(recovery, claims)
+        found = original(recovery, claims)
+        second.set()
+        return found
+
+    monkeypatch.setattr(Recovery, "answer", answer)
+    stage, told = Verification(DOMAIN, 2), []
+
+    async def ask(number: int) -> None:
+        told.append((await stage.order(order_of(number), sign(order_of(number)))).order.id)
+
+    await asyncio.gather(*map(ask, range(20)))
+    assert told == list(range(20))
 
 
 async def test_verification_of_one_alone_is_one_call(batches):
