@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
-import {BatchStatus, IBatchRegistry, Windows} from "./interfaces/IBatchRegistry.sol";
+import {BatchStatus, IBatchRegistry, Provers, Windows} from "./interfaces/IBatchRegistry.sol";
+import {IProver} from "./interfaces/IProver.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Merkle} from "./libraries/Merkle.sol";
 import {Messages} from "./libraries/Messages.sol";
@@ -18,10 +19,11 @@ import {HeadWord} from "./types/HeadWord.sol";
 import {CHUNK_WORDS, OP_ROOT_HI, OP_ROOT_LO, OpWord} from "./types/OpWord.sol";
 import {Header} from "./types/Proofs.sol";
 import {RingWord, RingWordLibrary} from "./types/RingWord.sol";
+import {Fault, Verdict} from "./types/Verdict.sol";
 
 /// @title Batches, finality, operators and their bonds (sections 6 and 7)
 /// @notice A batch costs two reused storage words. Finality needs no transaction: it is a matter of
-/// the clock. Provers live elsewhere; the one at `prover` says who lied, this contract acts on it.
+/// the clock. Provers live elsewhere and only judge; what their verdict means is done here.
 contract BatchRegistry is IBatchRegistry, Ownable2Step {
     using Headers for Header;
     using SafeTransferLib for address;
@@ -36,7 +38,9 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     uint256 private constant _RING_SLOTS = 1 << 14;
 
     address public immutable vault;
-    address public immutable prover;
+    address public immutable transitionProver;
+    address public immutable marginProver;
+    address public immutable unauthorizedProver;
     uint40 public immutable challengeWindow;
     uint40 public immutable answerWindow;
     uint40 public immutable freezeWindow;
@@ -52,11 +56,11 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     /// Batch `id` at `id % 2^14`. What stands above the head was reverted.
     RingWord[_RING_SLOTS] private _ring;
 
-    /// `vault_` may be an address where the Vault is deployed later. `prover_` 0: no provers.
+    /// `vault_` and `provers_` may be addresses where these are deployed later. A prover 0: none.
     constructor(
         address owner_,
         address vault_,
-        address prover_,
+        Provers memory provers_,
         Windows memory windows,
         uint256 minBond_,
         uint256 rewardCap_
@@ -69,7 +73,9 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
             WindowsInvalid(windows)
         );
         vault = vault_;
-        prover = prover_;
+        transitionProver = provers_.transition;
+        marginProver = provers_.margin;
+        unauthorizedProver = provers_.unauthorized;
         challengeWindow = windows.challenge;
         answerWindow = windows.answer;
         freezeWindow = windows.freeze;
@@ -119,31 +125,26 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     }
 
     /// @inheritdoc IBatchRegistry
-    function revertBatch(Header calldata header, Header calldata previous, address challenger)
-        external
-    {
-        require(msg.sender == prover, NotProver(msg.sender, prover));
-        HeadWord current = _head;
+    function convict(
+        address prover,
+        Header calldata header,
+        Header calldata previous,
+        bytes calldata witness
+    ) external {
+        require(isProver(prover), NotProver(prover));
         uint40 id = header.info.id();
         require(id != 0, GenesisStands());
         bytes32 batchHash = header.hash();
-        RingWord word = _place(id);
-        require(id <= current.id() && word.binds(batchHash), BatchNotCommitted(id, batchHash));
-        uint256 finalAt = uint256(word.committedAt()) + finalAfter;
-        require(block.timestamp < finalAt, BatchIsFinal(id, finalAt));
+        _requireCommitted(id, batchHash);
         _requirePrevious(id - 1, previous);
+        Verdict memory verdict = IProver(prover).judge(header, previous, witness);
+        require(verdict.fault != Fault.None, NotGuilty(id, verdict.chunk, verdict.root));
+        address challenger = verdict.challenger == address(0) ? msg.sender : verdict.challenger;
 
-        // All ids after it fall with it: what stands in the ring above the head is void.
-        current = current.setId(id - 1).setBuiltAt(previous.info.builtAt());
-        current = current.setLastRevertAt(uint40(block.timestamp));
-        uint16 liar = header.info.operator();
-        if (liar == current.operator()) {
-            current = current.setOperator(0);
-            emit OperatorChanged(liar, 0);
-        }
-        _head = current;
-        (uint256 reward, uint256 burned) = _retire(liar);
+        _fallBack(header.info.operator(), previous);
+        (uint256 reward, uint256 burned) = _retire(header.info.operator());
 
+        emit BatchConvicted(id, prover, verdict.fault, verdict.chunk, verdict.place);
         emit BatchReverted(id, batchHash, challenger, reward, burned);
         // By force, so that nobody can stand in the way of a revert.
         if (reward != 0) challenger.forceSafeTransferETH(reward);
@@ -321,6 +322,13 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     }
 
     /// @inheritdoc IBatchRegistry
+    function isProver(address account) public view returns (bool) {
+        return account != address(0)
+            && (account == transitionProver || account == marginProver
+                || account == unauthorizedProver);
+    }
+
+    /// @inheritdoc IBatchRegistry
     function owner() public view override(IBatchRegistry, Ownable) returns (address) {
         return super.owner();
     }
@@ -377,6 +385,19 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
 
     function _setPlace(uint40 id, RingWord word) private {
         _ring[id % _RING_SLOTS] = word;
+    }
+
+    /// Makes `previous` the head. All ids after it fall with it: what stands in the ring above the
+    /// head is void.
+    function _fallBack(uint16 liar, Header calldata previous) private {
+        HeadWord current = _head;
+        current = current.setId(previous.info.id()).setBuiltAt(previous.info.builtAt());
+        current = current.setLastRevertAt(uint40(block.timestamp));
+        if (liar == current.operator()) {
+            current = current.setOperator(0);
+            emit OperatorChanged(liar, 0);
+        }
+        _head = current;
     }
 
     /// Ends an operator and takes its bond: half to the challenger, but not more than the cap; the
@@ -439,6 +460,14 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     function _requireParent(uint40 headId, bytes32 named) private view returns (bytes32 parent) {
         parent = _place(headId).parent();
         require(parent == named, ParentMismatch(headId, parent, named));
+    }
+
+    /// A batch that stands and is not final.
+    function _requireCommitted(uint40 id, bytes32 batchHash) private view {
+        RingWord word = _place(id);
+        require(id <= _head.id() && word.binds(batchHash), BatchNotCommitted(id, batchHash));
+        uint256 finalAt = uint256(word.committedAt()) + finalAfter;
+        require(block.timestamp < finalAt, BatchIsFinal(id, finalAt));
     }
 
     function _requirePrevious(uint40 id, Header calldata previous) private view {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Header} from "../types/Proofs.sol";
+import {Fault} from "../types/Verdict.sol";
 
 /// What the chain knows of a batch: Unknown if it was never committed, was replaced after a revert,
 /// or left the ring; Reverted while its place in the ring is not taken again.
@@ -19,6 +20,13 @@ struct Windows {
     uint40 freeze; // F: patience of a depositor
     uint40 notice; // D: least notice when keys or ordersUntil fall
     uint40 lag; // most between builtAt and the block that commits
+}
+
+/// One per kind of lie (section 7); 0: none, nobody can prove that lie.
+struct Provers {
+    address transition;
+    address margin;
+    address unauthorized;
 }
 
 /// Binds batches: one ring word per batch, one packed head slot, and nothing more. Holds the bonds
@@ -44,7 +52,9 @@ interface IBatchRegistry {
     error RootMissing(uint256 high, uint256 low);
 
     // --- revert
-    error NotProver(address caller, address prover);
+    error NotProver(address prover);
+    /// The prover looked and found no lie. `root` is the one that follows, if it says.
+    error NotGuilty(uint40 id, uint16 chunk, bytes32 root);
     error GenesisStands();
     /// The header is not in the ring, or of a batch that was reverted already.
     error BatchNotCommitted(uint40 id, bytes32 batchHash);
@@ -72,6 +82,10 @@ interface IBatchRegistry {
 
     event BatchCommitted(uint40 indexed id, bytes32 indexed batchHash, Header header);
     event BatchBody(uint40 indexed id, uint256[] words);
+    /// `place`: word of the chunk; 30 for what concerns the whole of it.
+    event BatchConvicted(
+        uint40 indexed id, address indexed prover, Fault fault, uint16 chunk, uint8 place
+    );
     event BatchReverted(
         uint40 indexed id, bytes32 indexed batchHash, address challenger, uint256 reward, uint256 burned
     );
@@ -97,9 +111,15 @@ interface IBatchRegistry {
         uint256[] calldata words
     ) external returns (uint40 id);
 
-    /// Only the immutable prover: reverts batch `header.info.id()` and all after it, slashes the
-    /// operator named in the header. `previous` is the header before it.
-    function revertBatch(Header calldata header, Header calldata previous, address challenger) external;
+    /// By anybody: asks one of the provers about batch `header.info.id()`, which stands and is not
+    /// final. If it finds a lie, the batch and all after it fall, and the operator named in the
+    /// header is slashed. `previous` is the header before it.
+    function convict(
+        address prover,
+        Header calldata header,
+        Header calldata previous,
+        bytes calldata witness
+    ) external;
 
     /// Only the Vault: no more commits, no more deposits.
     function freeze() external;
@@ -120,7 +140,10 @@ interface IBatchRegistry {
 
     // --- views
     function owner() external view returns (address);
-    function prover() external view returns (address); // 0: none; nobody can revert
+    function transitionProver() external view returns (address); // 0: none
+    function marginProver() external view returns (address); // 0: none
+    function unauthorizedProver() external view returns (address); // 0: none
+    function isProver(address account) external view returns (bool);
     function vault() external view returns (address);
     function challengeWindow() external view returns (uint40); // W
     function answerWindow() external view returns (uint40); // A

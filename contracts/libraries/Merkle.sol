@@ -38,25 +38,40 @@ library Merkle {
     {
         uint256 present = path.present;
         bytes32[] calldata siblings = path.siblings;
-        require(index >> depth == 0, LeafIndexTooLarge(index, depth));
-        require(present >> depth == 0, PathTooDeep(present, depth));
+        uint256 at;
+        // at = the position of siblings[0] in calldata
+        assembly ("memory-safe") {
+            at := siblings.offset
+        }
+        (root,) = climb(leaf, index, depth, present, at);
         uint256 expected = LibBit.popCount(present);
         require(siblings.length == expected, SiblingCountMismatch(siblings.length, expected));
+    }
+
+    /// The same with the siblings at a position in calldata, one for each bit of `present`; and the
+    /// position behind them. `leaf` may be a node, `index` and `depth` counted from its level.
+    function climb(bytes32 leaf, uint256 index, uint256 depth, uint256 present, uint256 at)
+        internal
+        pure
+        returns (bytes32 root, uint256 end)
+    {
+        require(index >> depth == 0, LeafIndexTooLarge(index, depth));
+        require(present >> depth == 0, PathTooDeep(present, depth));
         // root = leaf;
         // for (uint256 level; level != depth; ++level) {
         //     bytes32 sibling = present >> level & 1 == 1 ? siblings[next++] : bytes32(0);
         //     root = index >> level & 1 == 1 ? node(sibling, root) : node(root, sibling);
         // }
-        // in the scratch space, and without a bounds check for each sibling: there are as many as
-        // bits. A claim climbs 24 levels, and this is what it mostly pays for.
+        // in the scratch space, and without a bounds check for each sibling. A claim climbs 24
+        // levels, and this is what it mostly pays for.
         assembly ("memory-safe") {
             root := leaf
-            let next := siblings.offset
+            end := at
             for { let level := 0 } lt(level, depth) { level := add(level, 1) } {
                 let sibling := 0
                 if and(shr(level, present), 1) {
-                    sibling := calldataload(next)
-                    next := add(next, 0x20)
+                    sibling := calldataload(end)
+                    end := add(end, 0x20)
                 }
                 if or(root, sibling) {
                     let place := shl(5, and(shr(level, index), 1)) // 0x20: root is the right one

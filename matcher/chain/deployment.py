@@ -40,7 +40,11 @@ CONTRACTS: Final = {
     "prices": "SettlementPrices",
     "vault": "Vault",
     "lens": "Lens",
+    "transition_prover": "TransitionProver",
+    "margin_prover": "MarginProver",
+    "unauthorized_prover": "UnauthorizedProver",
 }
+PROVERS: Final = ("transition_prover", "margin_prover", "unauthorized_prover")
 
 GAS_LIMIT: Final = 1 << 24  # EIP-7825: no transaction may ask for more
 TIP: Final = 10**9  # wei per gas; every chain this runs on takes it
@@ -56,13 +60,13 @@ class Deployment:
     w3 : Web3
         The chain; not part of what is saved or compared.
     chain_id : int
-    deployer, owner, fee_owner, prover : str
-        Addresses; ``prover`` is the zero address while no provers are deployed.
+    deployer, owner, fee_owner : str
+        Addresses.
     addresses : dict of str to str
-        By role: ``token``, ``registry``, ``markets``, ``prices``, ``vault``, ``lens``.
+        By role, as in `CONTRACTS`.
     windows : Windows
         W, A, F, D and lag, seconds.
-    min_bond, reward_cap : int
+    min_bond, reward_cap, question_bond : int
         wei.
     genesis_block : int
         Number of the block in which BatchRegistry was deployed; no fact of the exchange is older.
@@ -77,11 +81,11 @@ class Deployment:
     deployer: ChecksumAddress
     owner: ChecksumAddress
     fee_owner: ChecksumAddress
-    prover: ChecksumAddress
     addresses: dict[str, ChecksumAddress]
     windows: Windows
     min_bond: int
     reward_cap: int
+    question_bond: int
     genesis_block: int
     genesis_hash: str
     genesis_built_at: int
@@ -223,7 +227,9 @@ class Deployment:
         windows = self.windows
         return [
             ("registry", "vault", at["vault"]),
-            ("registry", "prover", self.prover),
+            ("registry", "transitionProver", at["transition_prover"]),
+            ("registry", "marginProver", at["margin_prover"]),
+            ("registry", "unauthorizedProver", at["unauthorized_prover"]),
             ("registry", "challengeWindow", windows.challenge),
             ("registry", "answerWindow", windows.answer),
             ("registry", "freezeWindow", windows.freeze),
@@ -243,6 +249,17 @@ class Deployment:
             ("lens", "vault", at["vault"]),
             ("lens", "markets", at["markets"]),
             ("lens", "prices", at["prices"]),
+            ("transition_prover", "registry", at["registry"]),
+            ("transition_prover", "vault", at["vault"]),
+            ("transition_prover", "markets", at["markets"]),
+            ("transition_prover", "prices", at["prices"]),
+            ("margin_prover", "registry", at["registry"]),
+            ("margin_prover", "markets", at["markets"]),
+            ("margin_prover", "prices", at["prices"]),
+            ("unauthorized_prover", "registry", at["registry"]),
+            ("unauthorized_prover", "vault", at["vault"]),
+            ("unauthorized_prover", "markets", at["markets"]),
+            ("unauthorized_prover", "questionBond", self.question_bond),
         ]
 
 
@@ -253,11 +270,11 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployer: ChecksumAddress
     owner: ChecksumAddress
     fee_owner: ChecksumAddress
-    prover: ChecksumAddress
     addresses: dict[str, ChecksumAddress]
     windows: Windows
     min_bond: int
     reward_cap: int
+    question_bond: int
     genesis_block: int
     genesis_hash: str
     genesis_built_at: int
@@ -276,9 +293,9 @@ def deploy(
     token: str | None = None,
     owner: str | None = None,
     fee_owner: str | None = None,
-    prover: str = ZERO_ADDRESS,
     min_bond: int = 10**18,
     reward_cap: int = 10**18,
+    question_bond: int = 10**16,
 ) -> Deployment:
     """Deploy one exchange and read it back.
 
@@ -294,9 +311,7 @@ def deploy(
         Address of the collateral; by default a new DevToken, which anybody may mint.
     owner, fee_owner : str, optional
         Owner of BatchRegistry, and owner of account 0; by default the deployer.
-    prover : str
-        Address that may revert batches and slash; zero: nobody can.
-    min_bond, reward_cap : int
+    min_bond, reward_cap, question_bond : int
         wei.
 
     Raises
@@ -314,12 +329,12 @@ def deploy(
         addresses["token"] = w3.to_checksum_address(token)
     owner_address = w3.to_checksum_address(owner or sender)
     fee_address = w3.to_checksum_address(fee_owner or sender)
-    prover_address = w3.to_checksum_address(prover)
     known: dict[str, Any] = {
         **addresses,
         "owner": owner_address,
         "feeOwner": fee_address,
-        "prover": prover_address,
+        "provers": tuple(addresses[role] for role in PROVERS),
+        "questionBond": question_bond,
         "windows": tuple(getattr(windows, name) for name in windows.__struct_fields__),
         "minBond": min_bond,
         "rewardCap": reward_cap,
@@ -338,11 +353,11 @@ def deploy(
         deployer=sender,
         owner=owner_address,
         fee_owner=fee_address,
-        prover=prover_address,
         addresses=addresses,
         windows=windows,
         min_bond=min_bond,
         reward_cap=reward_cap,
+        question_bond=question_bond,
         genesis_block=genesis["number"],
         genesis_hash="0x" + bytes(genesis["hash"]).hex(),
         genesis_built_at=genesis["timestamp"],

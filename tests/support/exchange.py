@@ -23,6 +23,7 @@ from matcher.reference.tree import ZERO, Path, root_from, words_root
 from matcher.reference.words import Credit, Op, pack_chunk
 from matcher.types import ACCOUNT_TREE_DEPTH, Fees, Instrument, Market, Report, Windows
 from tests.support.chain import ETHER, GENESIS_TIME, Chain, Receipt, account
+from tests.support.decree import decree, ruling
 
 WINDOWS = Windows(challenge=600, answer=100, freeze=900, notice=60, lag=120)
 BOND = 10 * ETHER
@@ -295,13 +296,14 @@ class Exchange:
         return batch
 
     def revert_to(self, previous: Batch) -> Receipt:
-        """Let the prover revert all batches after `previous`."""
+        """Revert all batches after `previous`, by decree."""
         position = self.batches.index(previous)
         lie = self.batches[position + 1]
-        call = self.registry.functions.revertBatch(
-            lie.encoded(), previous.encoded(), self.roles.challenger.address
-        )
-        receipt = self.chain.send(self.roles.prover, call)
+        prover = self.deployment.addresses["transition_prover"]
+        witness = decree(challenger=self.roles.challenger.address)
+        call = self.registry.functions.convict(prover, lie.encoded(), previous.encoded(), witness)
+        with ruling(self.chain, prover):
+            receipt = self.chain.send(self.roles.prover, call)
         del self.batches[position + 1 :]
         self.state = copy_state(previous.state)
         return receipt
@@ -400,7 +402,6 @@ def bare_exchange(chain: Chain, roles: Roles, token: str | None = None) -> Excha
         windows=WINDOWS,
         token=token,
         fee_owner=roles.fees.address,
-        prover=roles.prover.address,
         min_bond=ETHER,
         reward_cap=ETHER,
     )

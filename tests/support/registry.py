@@ -16,6 +16,7 @@ from matcher.reference.tree import ZERO, keccak, words_root
 from matcher.reference.words import pack_chunk
 from matcher.types import Windows
 from tests.support.chain import ETHER, Chain, Receipt, account
+from tests.support.decree import NOBODY, decree, runtime_of, set_code
 from tests.support.exchange import WINDOWS, Roles, header_tuple
 
 UNKNOWN, COMMITTED, FINAL, REVERTED = range(4)  # BatchStatus
@@ -62,18 +63,20 @@ class Registry:
         bond: int = 3 * ETHER,
         windows: Windows = WINDOWS,
         reward_cap: int = REWARD_CAP,
-        prover: str | None = None,
+        provers: bool = True,
     ):
         self.chain = chain
         self.roles = roles
         self.windows = windows
+        self.decree = account("decree").address
+        set_code(chain, self.decree, runtime_of(chain, "Decree"))
         self.deployed_at = chain.now
         self.contract = chain.deploy(
             roles.owner,
             "BatchRegistry",
             roles.owner.address,
             VAULT.address,
-            roles.prover.address if prover is None else prover,
+            tuple([self.decree if provers else NOBODY] * 3),
             tuple(getattr(windows, name) for name in windows.__struct_fields__),
             MIN_BOND,
             reward_cap,
@@ -158,13 +161,14 @@ class Registry:
         return self.head
 
     def revert(self, lie: Committed, previous: Committed, challenger: str | None = None) -> Receipt:
-        """Let the prover revert a batch and all after it."""
+        """Let a prover convict a batch, which reverts it and all after it."""
         receipt = self.send(
             self.roles.prover,
-            "revertBatch",
+            "convict",
+            self.decree,
             lie.encoded,
             previous.encoded,
-            self.roles.challenger.address if challenger is None else challenger,
+            decree(challenger=challenger or self.roles.challenger.address),
         )
         self.head = previous
         return receipt

@@ -11,6 +11,7 @@ from matcher.chain import faults
 from matcher.chain.committer import Committer, Stage
 from matcher.errors import ReorgBelowConfirmed
 from tests.support.chain import ETHER, account, reverts
+from tests.support.decree import decree, ruling
 from tests.support.exchange import TOKENS, Exchange
 from tests.support.pipeline import Pipeline
 
@@ -272,9 +273,10 @@ def test_committer_after_a_revert_does_not_commit_the_batch_again(
     batch = pipeline.archive.read(1)
     head = [batch.header[:32], *(batch.header[i : i + 32] for i in range(32, 192, 32))]
     genesis = exchange.head.encoded()
-    challenger = exchange.roles.challenger.address
-    revert = exchange.registry.functions.revertBatch(tuple(head), genesis, challenger)
-    exchange.chain.send(exchange.roles.prover, revert)
+    prover = exchange.deployment.addresses["transition_prover"]
+    revert = exchange.registry.functions.convict(prover, tuple(head), genesis, decree())
+    with ruling(exchange.chain, prover):
+        exchange.chain.send(exchange.roles.challenger, revert)
     with pytest.raises(faults.BatchWasReverted, match="batch 1 ") as caught:
         committer.step()
     assert caught.value.fatal

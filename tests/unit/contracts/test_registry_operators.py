@@ -25,7 +25,9 @@ def test_deployment_keeps_what_it_was_given(registry: Registry, roles: Roles) ->
     expected = {
         "owner": roles.owner.address,
         "vault": VAULT.address,
-        "prover": roles.prover.address,
+        "transitionProver": registry.decree,
+        "marginProver": registry.decree,
+        "unauthorizedProver": registry.decree,
         "challengeWindow": WINDOWS.challenge,
         "answerWindow": WINDOWS.answer,
         "freezeWindow": WINDOWS.freeze,
@@ -63,7 +65,7 @@ def test_deployment_with_windows_longer_than_time_is_refused(
 def test_deployment_without_a_vault_is_refused(fresh_chain: Chain, roles: Roles) -> None:
     with reverts("ZeroAddress"):
         fresh_chain.deploy(
-            roles.owner, "BatchRegistry", roles.owner.address, ZERO, ZERO,
+            roles.owner, "BatchRegistry", roles.owner.address, ZERO, (ZERO,) * 3,
             windows_tuple(WINDOWS), 1, 1,
         )  # fmt: skip
 
@@ -159,7 +161,7 @@ def test_operator_that_does_not_exist_or_is_current_is_refused(
 
 def test_deposits_start_with_the_first_operator_and_stay(fresh_chain: Chain, roles: Roles) -> None:
     contract = fresh_chain.deploy(
-        roles.owner, "BatchRegistry", roles.owner.address, VAULT.address, ZERO,
+        roles.owner, "BatchRegistry", roles.owner.address, VAULT.address, (ZERO,) * 3,
         windows_tuple(WINDOWS), 1, 1,
     ).functions  # fmt: skip
     assert fresh_chain.call(contract.takesDeposits()) is False

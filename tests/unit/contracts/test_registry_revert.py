@@ -11,6 +11,7 @@ from matcher.reference.header import ring_word
 from matcher.reference.tree import keccak
 from matcher.types import RING_SLOTS
 from tests.support.chain import ETHER, Chain, Reverted, reverts
+from tests.support.decree import Fault, decree
 from tests.support.exchange import Roles
 from tests.support.registry import (
     COMMITTED,
@@ -27,6 +28,7 @@ from tests.support.registry import (
     write_slots,
 )
 
+CONVICTED = ("BatchConvicted", "BatchReverted")
 BURNED = "0x" + "00" * 20  # where ether goes to burn
 
 
@@ -111,24 +113,48 @@ def test_revert_just_before_final_works_and_then_no_more(registry: Registry) -> 
 # --- what is refused ------------------------------------------------------------------------------
 
 
-def test_revert_by_another_than_the_prover_is_refused(registry: Registry, roles: Roles) -> None:
+def convict(registry: Registry, prover: str, lie: Any, previous: Any, witness: bytes) -> None:
+    registry.send(registry.roles.challenger, "convict", prover, lie, previous, witness)
+
+
+def test_conviction_by_another_than_a_prover_is_refused(registry: Registry, roles: Roles) -> None:
+    """A contract that answers as a prover would is none unless the registry names it."""
     (one,) = commit(registry, 1)
-    for stranger in (roles.owner, roles.operator, roles.challenger):
-        with reverts("NotProver", stranger.address, roles.prover.address):
-            registry.send(
-                stranger,
-                "revertBatch",
-                one.encoded,
-                registry.genesis.encoded,
-                stranger.address,
-            )
+    other = registry.chain.deploy(roles.challenger, "Decree").address
+    for stranger in (other, roles.owner.address, "0x" + "00" * 20):
+        with reverts("NotProver", stranger):
+            convict(registry, stranger, one.encoded, registry.genesis.encoded, decree())
+
+
+def test_conviction_without_a_lie_is_refused(registry: Registry) -> None:
+    (one,) = commit(registry, 1)
+    with reverts("NotGuilty", 1, 0, bytes(32)):
+        convict(
+            registry, registry.decree, one.encoded, registry.genesis.encoded, decree(Fault.NONE)
+        )
+    assert registry.status(one) == (COMMITTED, one.time)
+
+
+def test_conviction_without_a_challenger_in_the_verdict_pays_who_brings_it(
+    registry: Registry, roles: Roles
+) -> None:
+    (one,) = commit(registry, 1)
+    call = (registry.decree, one.encoded, registry.genesis.encoded, decree(Fault.TOO_LATE))
+    receipt = registry.send(roles.outsider, "convict", *call)
+    assert receipt.event("BatchReverted")["challenger"] == roles.outsider.address
+    assert receipt.event("BatchConvicted") == {
+        "id": 1,
+        "prover": registry.decree,
+        "fault": Fault.TOO_LATE,
+        "chunk": 0,
+        "place": 0,
+    }
 
 
 def test_revert_without_provers_is_nobody_s(fresh_chain: Chain, roles: Roles) -> None:
-    nobody = "0x" + "00" * 20
-    registry = Registry(fresh_chain, roles, prover=nobody)
+    registry = Registry(fresh_chain, roles, provers=False)
     (one,) = commit(registry, 1)
-    with reverts("NotProver", roles.prover.address, nobody):
+    with reverts("NotProver", registry.decree):
         registry.revert(one, registry.genesis)
 
 
@@ -143,7 +169,7 @@ def test_revert_of_a_header_that_was_not_committed_is_refused(registry: Registry
     fields[3] = keccak(b"another root")
     forged = tuple(fields)
     with reverts("BatchNotCommitted", 2, keccak(b"".join(forged))):
-        registry.send(registry.roles.prover, "revertBatch", forged, one.encoded, VAULT.address)
+        convict(registry, registry.decree, forged, one.encoded, decree())
 
 
 def test_revert_with_another_previous_header_is_refused(registry: Registry) -> None:
@@ -154,9 +180,7 @@ def test_revert_with_another_previous_header_is_refused(registry: Registry) -> N
     fields = list(one.encoded)
     fields[3] = keccak(b"another root")
     with reverts("PreviousMismatch", 1, keccak(b"".join(fields))):
-        registry.send(
-            registry.roles.prover, "revertBatch", two.encoded, tuple(fields), VAULT.address
-        )
+        convict(registry, registry.decree, two.encoded, tuple(fields), decree())
 
 
 def test_revert_with_a_previous_header_of_another_id_in_its_place_is_refused(
@@ -216,7 +240,7 @@ def test_revert_pays_half_up_to_the_cap_and_burns_the_rest(
 def test_revert_retires_the_operator_named_in_the_header(registry: Registry, roles: Roles) -> None:
     (one,) = commit(registry, 1)
     receipt = registry.revert(one, registry.genesis)
-    assert receipt.names() == ["OperatorChanged", "OperatorRetired", "BatchReverted"]
+    assert receipt.names() == ["OperatorChanged", "OperatorRetired", *CONVICTED]
     assert receipt.event("OperatorChanged") == {"previous": 1, "current": 0}
     assert receipt.event("OperatorRetired") == {"index": 1}
     assert registry.operator(1) == {
@@ -261,7 +285,7 @@ def test_revert_of_a_retired_operator_s_other_batch_pays_nothing_but_works(
     assert registry.hire(roles.outsider.address) == 2
     had = balance(registry.chain, registry.address)
     receipt = registry.revert(one, registry.genesis)
-    assert receipt.names() == ["BatchReverted"]
+    assert receipt.names() == [*CONVICTED]
     assert receipt.event("BatchReverted")["reward"] == 0
     assert receipt.event("BatchReverted")["burned"] == 0
     assert registry.facts()["id"] == 0

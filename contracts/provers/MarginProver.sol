@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IProver} from "../interfaces/IProver.sol";
+import {Header} from "../types/Proofs.sol";
+import {Verdict} from "../types/Verdict.sol";
+
+contract MarginProver is IProver {
+    address public immutable registry;
+    address public immutable markets;
+    address public immutable prices;
+
+    constructor(address registry_, address markets_, address prices_) {
+        registry = registry_;
+        markets = markets_;
+        prices = prices_;
+    }
+
+    /// @inheritdoc IProver
+    function judge(Header calldata, Header calldata, bytes calldata)
+        external
+        pure
+        returns (Verdict memory)
+    {
+        revert("not built");
+    }
+}
