@@ -118,7 +118,8 @@ class BlobBody:
         return self._commitment(number) + self._element(number, place)
 
     def _commitment(self, number: int) -> bytes:
-        return int(self.commitments[number // BLOB_CHUNKS])
+        commitment: bytes = self.commitments[number // BLOB_CHUNKS]
+        return commitment
 
     def _element(self, number: int, place: int) -> bytes:
         """A word and the proof that the blob's polynomial takes it there."""

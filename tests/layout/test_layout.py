@@ -12,8 +12,11 @@ DEPLOYED = {
     "BatchRegistry",
     "DevToken",
     "Lens",
+    "MarginProver",
     "Markets",
     "SettlementPrices",
+    "TransitionProver",
+    "UnauthorizedProver",
     "Vault",
 }
 
