@@ -4,7 +4,7 @@
     python scripts/storage_layout.py --write tests/layout/snapshots   one JSON file per contract
     python scripts/storage_layout.py --check tests/layout/snapshots   compare, tell what differs
 
-The contracts are those with code in `contracts/*.sol`. The pinned compiler compiles them with the
+The contracts are those with code in `contracts/*.sol` and `contracts/provers/*.sol`. The pinned compiler compiles them with the
 settings of `ape-config.yaml`, so that layout and size are those of what ape deploys.
 """
 
@@ -50,10 +50,12 @@ def remappings(config: dict[str, Any]) -> list[str]:
 
 
 def compile_contracts() -> dict[str, dict[str, Any]]:
-    """Compiler output by contract name, of the contracts with code in `contracts/*.sol`."""
+    """Compiler output by contract name, of the contracts with code that are deployed."""
     config = yaml.safe_load((ROOT / "ape-config.yaml").read_text())
     solidity = config["solidity"]
-    sources = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("contracts/*.sol"))
+    folders = ("contracts", "contracts/provers")
+    found = [path for folder in folders for path in (ROOT / folder).glob("*.sol")]
+    sources = sorted(path.relative_to(ROOT).as_posix() for path in found)
     request = {
         "language": "Solidity",
         "sources": {source: {"content": (ROOT / source).read_text()} for source in sources},
