@@ -45,7 +45,7 @@ def cli(
         session, owner, session.account(operator), chosen, token, bond * 10**18, fee_owner
     )
     for role, address in deployment.addresses.items():
-        click.echo(f"{role:9} {address}")
+        click.echo(f"{role:19} {address}")
     if sample:
         for symbol in exchange.list_sample(session, deployment, owner):
             click.echo(symbol)
