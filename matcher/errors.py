@@ -9,7 +9,8 @@
     |-- JournalError          a journal that cannot be read or belongs to another exchange
     |-- ChainError            the chain says something that the node cannot live with
     |   |-- ReorgBelowConfirmed
-    |   `-- DeploymentError   wrong chain, missing or foreign deployment
+    |   |-- DeploymentError   wrong chain, missing or foreign deployment
+    |   `-- BlobMissing       no source has a blob that a batch was committed in
     `-- InvariantBroken       check() found what must never be
 
 A *reject* is not an exception: a well-formed command that the exchange refuses answers with a
@@ -68,6 +69,10 @@ class ReorgBelowConfirmed(ChainError):
 
 class DeploymentError(ChainError):
     """Wrong chain, or a deployment that is missing or not ours."""
+
+
+class BlobMissing(ChainError):
+    """No source has a blob that a batch was committed in; another one, or a later try, may."""
 
 
 class InvariantBroken(QuoinError):

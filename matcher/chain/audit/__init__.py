@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from web3 import Web3
 
+from matcher.blobs.sources import Sources
 from matcher.chain.audit.laws import Judgment
 from matcher.chain.audit.onchain import OnChain, agreements
 from matcher.chain.audit.records import read_records
@@ -25,6 +26,7 @@ def audit(
     deployment: Deployment,
     order_files: Iterable[tuple[int, bytes]] = (),
     block: int | None = None,
+    sources: Sources | None = None,
 ) -> AuditReport:
     """Judge an exchange by what its chain says.
 
@@ -36,15 +38,19 @@ def audit(
         Published order files by batch, as far as they are at hand: S4 needs them.
     block : int, optional
         By default the newest. The node must still have the state of it.
+    sources : Sources, optional
+        Where the blobs of batches in blob mode are had from.
 
     Raises
     ------
+    BlobMissing
+        If no source has a blob.
     ChainError
         If a batch was committed without its body: the node does not show every log.
     """
     end = w3.eth.get_block("latest" if block is None else block)
     number, time = end["number"], end["timestamp"]
-    facts = read_records(w3, deployment, number)
+    facts = read_records(w3, deployment, number, sources)
     files = [OrderFilePublished(batch, data) for batch, data in order_files]
     auditor = Auditor(Chain.of([*facts, *files]))
     for fact in facts:

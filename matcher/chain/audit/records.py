@@ -1,17 +1,17 @@
 """Logs to the reference model's records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from web3 import Web3
 
+from matcher.blobs.sources import Sources
+from matcher.chain import bodies
+from matcher.chain.bodies import Bodies
 from matcher.chain.deployment import Deployment
 from matcher.chain.logs import Log, LogReader, address_bytes
-from matcher.errors import ChainError
 from matcher.reference import records as r
 from matcher.reference.header import decode
-
-Words = dict[int, tuple[int, ...]]  # by batch, of bodies whose commit was not met yet
 
 _PLAIN: Final[dict[str, Callable[[Log], r.Record]]] = {
     "MarketListed": lambda e: r.MarketListed(
@@ -54,11 +54,13 @@ _PLAIN: Final[dict[str, Callable[[Log], r.Record]]] = {
     "Claimed": lambda e: r.Claimed(e.args["account"], e.args["amount"], e.args["claimed"], e.time),
     "Frozen": lambda e: r.Frozen(e.args["account"], e.time),
 }
-NAMES: Final = frozenset({*_PLAIN, "BatchBody", "BatchCommitted"})
+NAMES: Final = frozenset({*_PLAIN, *bodies.NAMES})
 
 
-def read_records(w3: Web3, deployment: Deployment, last: int) -> list[r.Record]:
-    """Everything that the chain says up to a block, in its order."""
+def read_records(
+    w3: Web3, deployment: Deployment, last: int, sources: Sources | None = None
+) -> list[r.Record]:
+    """Everything that the chain says up to a block, in its order; blobs come from the sources."""
     deployed = r.Deployed(
         windows=deployment.windows,
         deployed_at=deployment.genesis_built_at,
@@ -66,26 +68,15 @@ def read_records(w3: Web3, deployment: Deployment, last: int) -> list[r.Record]:
         registry=address_bytes(deployment.registry.address),
     )
     logs = LogReader(w3, deployment).read(deployment.genesis_block, last, NAMES)
-    return [deployed, *_records(logs)]
+    return [deployed, *records_of(logs, Bodies(sources))]
 
 
-def _records(logs: list[Log]) -> Iterator[r.Record]:
-    bodies: Words = {}
+def records_of(logs: Iterable[Log], found: Bodies) -> Iterator[r.Record]:
+    """Logs in the order of the chain as records; `found` keeps what they leave open."""
     for log in logs:
-        if log.name == "BatchBody":
-            bodies[log.args["id"]] = tuple(log.args["words"])
-        elif log.name == "BatchCommitted":
-            if log.args["id"]:  # batch 0 is genesis
-                yield _committed(log, bodies)
-        else:
+        found.take(log)
+        if log.name in _PLAIN:
             yield _PLAIN[log.name](log)
-
-
-def _committed(log: Log, bodies: Words) -> r.BatchCommitted:
-    batch_id = log.args["id"]
-    if batch_id not in bodies:
-        raise ChainError(
-            f"batch {batch_id} in block {log.block}: no body; the node does not show every log"
-        )
-    header = decode(b"".join(log.args["header"]))
-    return r.BatchCommitted(header, log.args["batchHash"], bodies.pop(batch_id), log.time)
+        elif log.name == "BatchCommitted" and log.args["id"]:  # batch 0 is genesis
+            header = decode(b"".join(log.args["header"]))
+            yield r.BatchCommitted(header, log.args["batchHash"], found.of(log), log.time)
