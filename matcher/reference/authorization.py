@@ -1,6 +1,6 @@
 """Who allowed an op: the question UNAUTHORIZED, and what answers it (section 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from matcher.errors import SignatureError
@@ -58,6 +58,10 @@ class Side:
     def buys(self) -> bool:
         """Of a FILL."""
         return isinstance(self.op, Fill) and self.op.taker_sells == bool(self.number)
+
+    def unsigned(self) -> str:
+        """What is wrong if nobody answers."""
+        return f"order {self.order} of account {self.account} is not signed so"
 
 
 def sides_of(op: Op) -> list[Side]:
@@ -128,6 +132,36 @@ def allows(side: Side, order: Order, context: Context, after: Account) -> bool:
     )
 
 
+def by_order(published: Iterable[Signed]) -> dict[tuple[int, int], list[Signed]]:
+    """Messages by whose order it is and by its id."""
+    found: dict[tuple[int, int], list[Signed]] = {}
+    for signed in published:
+        message = signed.message
+        sender = message.source if isinstance(message, TransferMessage) else message.account
+        found.setdefault((sender, message.id), []).append(signed)
+    return found
+
+
+def answer_to(
+    side: Side,
+    published: dict[tuple[int, int], list[Signed]],
+    separator: bytes,
+    context: Context,
+    signers: Signers,
+    after: Account,
+) -> Signed | None:
+    """The first published message (`by_order`) that answers for a side of an op."""
+    candidates = published.get((side.account, side.order), [])
+    return next(
+        (
+            signed
+            for signed in candidates
+            if answers(side, signed, separator, context, signers, after)
+        ),
+        None,
+    )
+
+
 def unanswered(
     ops: Sequence[Op],
     published: Sequence[Signed],
@@ -135,23 +169,12 @@ def unanswered(
     context: Context,
     signers: Signers,
     after: dict[int, Account],
-) -> list[str]:
-    """The sides of a chunk's ops that no published message answers for."""
-    by_id: dict[tuple[int, int], list[Signed]] = {}
-    for signed in published:
-        message = signed.message
-        sender = message.source if isinstance(message, TransferMessage) else message.account
-        by_id.setdefault((sender, message.id), []).append(signed)
-    missing = []
-    for place, op in enumerate(ops):
-        for side in sides_of(op):
-            candidates = by_id.get((side.account, side.order), [])
-            account = after[side.account]
-            if not any(
-                answers(side, signed, separator, context, signers, account) for signed in candidates
-            ):
-                missing.append(
-                    f"op {place}, side {side.number}: order {side.order} of account"
-                    f" {side.account} is not signed so"
-                )
-    return missing
+) -> list[tuple[int, Side]]:
+    """The sides of a chunk's ops that no published message answers for, by place."""
+    known = by_order(published)
+    return [
+        (place, side)
+        for place, op in enumerate(ops)
+        for side in sides_of(op)
+        if answer_to(side, known, separator, context, signers, after[side.account]) is None
+    ]

@@ -5,67 +5,21 @@ up what came in and what went out. It trusts nothing but the chain.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from matcher.errors import ProtocolError
 from matcher.reference import records as r
-from matcher.reference.authorization import unanswered
 from matcher.reference.chain import Chain
 from matcher.reference.context import Context
-from matcher.reference.faults import MarginBroken
-from matcher.reference.header import CALLDATA, Header, genesis, parent_of
+from matcher.reference.header import Header
+from matcher.reference.judge import Finding, Judge, Standing, Verdict
 from matcher.reference.leaf import Account
-from matcher.reference.orderfile import Signed, decode
-from matcher.reference.state import State, named_by
 from matcher.reference.totals import Totals
-from matcher.reference.tree import ZERO, words_root
-from matcher.reference.words import Fill, Nop, Settle, unpack_chunk
-from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION
+from matcher.reference.words import Op, Settle
 
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong.
-
-    Attributes
-    ----------
-    lie : str
-        HEADER, TRANSITION, MARGIN, UNAUTHORIZED, ORDER_FILE, or the law it breaks: S1 to S9.
-    where, what : str
-    """
-
-    lie: str
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.lie}, {self.where}: {self.what}"
-
+__all__ = ["Audit", "Auditor", "Finding", "Standing", "Verdict", "replay"]
 
 # Which law of section 12 a lie in a batch that stands would break.
 LAW_OF = {"TRANSITION": "S8", "MARGIN": "S5", "UNAUTHORIZED": "S4", "S2": "S2", "S3": "S3"}
-
-
-@dataclass
-class Verdict:
-    """What a batch is worth: sound iff nothing was found."""
-
-    id: int
-    batch_hash: bytes
-    committed_at: int
-    chunks: int
-    ops: int = 0  # NOPs aside
-    fills: int = 0
-    reverted: bool = False
-    order_file: bool = False  # one was shown
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def sound(self) -> bool:
-        return not self.findings
-
-    def find(self, lie: str, where: str, what: object) -> None:
-        self.findings.append(Finding(lie, where, str(what)))
 
 
 @dataclass(frozen=True)
@@ -112,27 +66,12 @@ def replay(facts: Iterable[r.Record], vault_balance: int | None = None) -> Audit
     return auditor.result(vault_balance)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A batch that stands, and what it takes to undo it."""
-
-    header: Header
-    verdict: Verdict
-    parent: Header
-    before: dict[int, Account]  # accounts that it changed, as they were
-    after: dict[int, Account]
-    settled: frozenset[tuple[int, int]]  # before it
-
-
-class Auditor:
-    """Walks through batches, reverts and claims."""
+class Auditor(Judge):
+    """Walks through batches, reverts and claims, and adds up."""
 
     def __init__(self, chain: Chain):
-        self.chain = chain
+        super().__init__(chain)
         self.final_after = chain.deployed.windows.final_after
-        self.state = State()
-        self.head = genesis(chain.deployed.deployed_at)
-        self.standing: list[Standing] = []
         self.verdicts: list[Verdict] = []
         self.totals = Totals()
         self.deposited: dict[int, int] = {}  # by account, as counted from amounts
@@ -144,9 +83,11 @@ class Auditor:
         """Go on by one record."""
         match fact:
             case r.BatchCommitted():
-                self.judge(fact)
+                self.verdicts.append(self.judge(fact))
             case r.BatchReverted():
-                self.revert(fact)
+                if not self.revert(fact):
+                    what = f"revert of {fact.id}"
+                    self.broken.append(Finding("S9", what, "no such batch stands"))
             case r.Deposited():
                 self.deposit(fact)
             case r.Claimed():
@@ -158,105 +99,17 @@ class Auditor:
 
     # --- batches ------------------------------------------------------------------------------
 
-    def judge(self, fact: r.BatchCommitted) -> None:
-        """One batch: its header, its order file, its chunks."""
-        header = fact.header
-        verdict = Verdict(header.id, fact.batch_hash, fact.at, header.chunk_count)
-        for what in self.wrong_in_header(fact):
-            verdict.find("HEADER", "header", what)
-        before, settled = dict(self.state.accounts), self.totals.settled
-        context = self.chain.context(header.built_at)
-        published = self.published(header, verdict)
-        for number in range(len(fact.words) // CHUNK_WORDS):
-            words = fact.words[CHUNK_WORDS * number : CHUNK_WORDS * (number + 1)]
-            if not self.follows(number, words, context, published, verdict):
-                break  # what comes after a wrong transition means nothing
-        if self.state.root() != header.state_root:
-            verdict.find("TRANSITION", "header", "stateRoot is not the root after the last chunk")
-        after = {
-            index: account
-            for index, account in self.state.accounts.items()
-            if before.get(index) is not account
-        }
-        was = {index: before.get(index, Account()) for index in after}
-        self.standing.append(Standing(header, verdict, self.head, was, after, settled))
-        self.verdicts.append(verdict)
-        self.head = header
+    def settled(self) -> frozenset[tuple[int, int]]:
+        return self.totals.settled
 
-    def wrong_in_header(self, fact: r.BatchCommitted) -> list[str]:
-        """What the contract should have refused."""
-        header, parent = fact.header, self.head
-        latest = header.built_at + self.chain.deployed.windows.lag
-        count = header.chunk_count
-        whole = count >= 1 and len(fact.words) == CHUNK_WORDS * count
-        rules = {
-            "batchHash is not the header's": header.batch_hash() == fact.batch_hash,
-            "version is not 1": header.version == PROTOCOL_VERSION,
-            "mode is not calldata": header.mode == CALLDATA and header.blobs_hash == ZERO,
-            f"id is not {parent.id + 1}": header.id == parent.id + 1,
-            "parent is not the head": header.parent == parent_of(parent.batch_hash()),
-            "builtAt is below the parent's": parent.built_at <= header.built_at,
-            "builtAt is not before the commit": header.built_at < fact.at,
-            "committed later than builtAt + lag": fact.at <= latest,
-            "words are not 32 for each of at least one chunk": whole,
-            "chunksRoot is not the words'": whole and words_root(fact.words) == header.chunks_root,
-        }
-        return [what for what, holds in rules.items() if not holds]
-
-    def published(self, header: Header, verdict: Verdict) -> list[Signed] | None:
-        """The messages of the batch's order file; None if nobody showed it."""
-        data = self.chain.order_files.get(header.extra)
-        if data is None:
-            return None
-        verdict.order_file = True
-        try:
-            batch, used = decode(data)
-        except ProtocolError as error:
-            verdict.find("ORDER_FILE", "file", error)
-            return []
-        if batch != header.id:
-            verdict.find("ORDER_FILE", "file", f"it is of batch {batch}")
-        return used
-
-    def follows(
-        self,
-        number: int,
-        words: Sequence[int],
-        context: Context,
-        published: list[Signed] | None,
-        verdict: Verdict,
-    ) -> bool:
-        """Judge and apply one chunk; whether its transition is right."""
-        where = f"chunk {number}"
-        try:
-            ops, stated = unpack_chunk(words)
-            named = {index: self.state.account(index) for index in named_by(ops)}
-            root = self.state.apply_ops(ops, context)
-        except ProtocolError as error:
-            verdict.find("TRANSITION", where, f"{type(error).__name__}: {error}")
-            return False
-        after = {index: self.state.account(index) for index in named}
+    def applied(
+        self, ops: Sequence[Op], before: dict[int, Account], after: dict[int, Account]
+    ) -> None:
         for index, account in after.items():
-            self.totals.replace(named[index], account)
+            self.totals.replace(before[index], account)
         self.totals.settled |= {(op.market, op.expiry) for op in ops if isinstance(op, Settle)}
-        verdict.ops += sum(not isinstance(op, Nop) for op in ops)
-        verdict.fills += sum(isinstance(op, Fill) for op in ops)
 
-        if root != stated:
-            verdict.find("TRANSITION", where, f"stated {stated.hex()}, follows {root.hex()}")
-            return False
-        try:
-            self.state.require_margin(named, ops, context)
-        except MarginBroken as error:
-            verdict.find("MARGIN", where, error)
-        if published is not None:
-            signers, separator = self.chain.signers, self.chain.separator()
-            for what in unanswered(ops, published, separator, context, signers, after):
-                verdict.find("UNAUTHORIZED", where, what)
-        self.judge_sums(where, context, verdict)
-        return True
-
-    def judge_sums(self, where: str, context: Context, verdict: Verdict) -> None:
+    def sums(self, where: str, context: Context, verdict: Verdict) -> None:
         """S2 and S3 at a chunk's root."""
         unmet = self.totals.unmet_lots(context)
         if unmet:
@@ -267,19 +120,10 @@ class Auditor:
             what = f"cash {self.totals.cash}, payoffs {payoffs}, credited less exited {held}"
             verdict.find("S2", where, what)
 
-    def revert(self, fact: r.BatchReverted) -> None:
-        """Undo batch `id` and all after it, the last first."""
-        if not any(s.header.id == fact.id for s in self.standing):
-            self.broken.append(Finding("S9", f"revert of {fact.id}", "no such batch stands"))
-            return
-        while self.standing and self.standing[-1].header.id >= fact.id:
-            undone = self.standing.pop()
-            undone.verdict.reverted = True
-            for index, account in undone.after.items():
-                self.totals.replace(account, undone.before[index])
-            self.totals.settled = undone.settled
-            self.state.restore(undone.before)
-            self.head = undone.parent
+    def undo(self, batch: Standing) -> None:
+        for index, account in batch.after.items():
+            self.totals.replace(account, batch.before[index])
+        self.totals.settled = batch.settled
 
     # --- money --------------------------------------------------------------------------------
 

@@ -78,6 +78,13 @@ class State:
         self.accounts: dict[int, Account] = {}
         self.tree = Tree(ACCOUNT_TREE_DEPTH)
 
+    def copy(self) -> "State":
+        """A state of its own: accounts are replaced, never changed, so they may be shared."""
+        twin = State()
+        twin.accounts = dict(self.accounts)
+        twin.tree = self.tree.copy()
+        return twin
+
     def account(self, index: int) -> Account:
         """The account; an empty one if nothing ever happened to it."""
         return self.accounts.get(index, Account())

@@ -148,5 +148,6 @@ def test_unanswered_names_each_side_that_nothing_answers_for():
     after = {2: account(7, 5), 3: account(8, 5)}
     both = [signed(BUY, "owner 2"), signed(SELL, "owner 3")]
     assert unanswered(ops, both, SEPARATOR, FACTS, SIGNERS, after) == []
-    (missing,) = unanswered(ops, both[:1], SEPARATOR, FACTS, SIGNERS, after)
-    assert "op 1, side 1: order 8 of account 3" in missing
+    ((place, side),) = unanswered(ops, both[:1], SEPARATOR, FACTS, SIGNERS, after)
+    assert (place, side) == (1, Side(FILL, 1))
+    assert side.unsigned() == "order 8 of account 3 is not signed so"
