@@ -25,6 +25,8 @@ GENERATOR = 7  # of the field's multiplicative group
 class Body(Protocol):
     """What was committed, and how its words are shown to belong to it."""
 
+    words: Sequence[int]  # all of the batch
+
     def begin(self) -> bytes:
         """What comes first in a witness, once."""
 
