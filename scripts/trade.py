@@ -202,12 +202,11 @@ def claim(desk, account_index, recipient, url):
 @click.argument("account_index", metavar="ACCOUNT", type=int)
 def freeze(desk, account_index):
     """Freeze an exchange that did not credit or serve in time. For ever; needs no server."""
+    from matcher.chain.audit.exits import EMPTY_HEADER
     from scripts import _proofs as proofs
 
     proof = proofs.from_chain(desk.deployment, account_index, final=False)
-    call = desk.deployment.vault.functions.freeze(
-        account_index, *proof.arguments, proofs.EMPTY_HEADER
-    )
+    call = desk.deployment.vault.functions.freeze(account_index, *proof.arguments, EMPTY_HEADER)
     desk.send("freeze", call)
     click.echo(f"frozen at batch {proof.batch}: once it is final, claim pays what you are worth")
 

@@ -14,37 +14,11 @@ from matcher.sequencer import Policy
 from matcher.settings import Settings
 from tests.support.anvil import Anvil, running_anvil
 from tests.support.process import NodeThread, node_thread
+from tests.support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = "ethereum:local:test"
 SYMBOL = "-100000-C"
-
-
-class Shell:
-    """``ape run`` on one network."""
-
-    def __init__(self, network: str):
-        self.network = network
-
-    def run(self, line: str) -> tuple[int, str]:
-        """Exit code and everything that was said; whatever goes wrong is said in words."""
-        from ape._cli import cli as ape
-
-        words = ["run", *line.split(), "--network", self.network]
-        result = CliRunner().invoke(ape, words, prog_name="ape")
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.output
-
-    def ok(self, line: str) -> str:
-        code, output = self.run(line)
-        assert code == 0, output
-        return output
-
-    def refused(self, line: str) -> str:
-        code, output = self.run(line)
-        assert code == 1, output
-        return output.splitlines()[-1]
 
 
 @pytest.fixture(autouse=True)
