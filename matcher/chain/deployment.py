@@ -454,15 +454,22 @@ def fees(w3: Web3) -> TxParams:
 
 
 def _estimate(w3: Web3, transaction: TxParams) -> int:
-    """Gas limit of a transaction: a quarter above the estimate."""
+    """Gas limit of a transaction: a quarter above the estimate.
+
+    What reverts at the newest block is asked again of the pending one: on a chain that makes blocks
+    only when somebody sends something, the newest is long past.
+    """
     try:
         estimate = w3.eth.estimate_gas(transaction)
     except Exception as error:
         data = revert_data(error)
         if data is None:
             raise
-        target = f"transaction to {transaction['to']!s}" if "to" in transaction else "creation"
-        raise ChainError(f"{target} reverts: {load().revert(data)}") from error
+        try:
+            estimate = w3.eth.estimate_gas(transaction, "pending")
+        except Exception:
+            target = f"transaction to {transaction['to']!s}" if "to" in transaction else "creation"
+            raise ChainError(f"{target} reverts: {load().revert(data)}") from error
     return min(estimate * 5 // 4, GAS_LIMIT)
 
 
