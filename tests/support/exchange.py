@@ -92,6 +92,11 @@ def header_tuple(header: Header) -> tuple[Any, ...]:
 NO_HEADER = (bytes(32),) * 6
 
 
+def stated_root(words: Sequence[int]) -> bytes:
+    """The state root in the last two words."""
+    return b"".join((word >> 112 & (1 << 128) - 1).to_bytes(16, "big") for word in words[-2:])
+
+
 def words_bytes(words: Sequence[int]) -> list[bytes]:
     return [word.to_bytes(32, "big") for word in words]
 
@@ -287,7 +292,7 @@ class Exchange:
             chunk_count=len(words) // 32,
             parent=parent_of(parent.batch_hash()),
             chunks_root=words_root(words),
-            state_root=state.root(),
+            state_root=stated_root(words),
             extra=extra,
         )
         assert receipt.event("BatchCommitted")["batchHash"] == header.batch_hash()

@@ -17,7 +17,7 @@ from matcher.reference.words import pack_chunk
 from matcher.types import Windows
 from tests.support.chain import ETHER, Chain, Receipt, account
 from tests.support.decree import NOBODY, decree, runtime_of, set_code
-from tests.support.exchange import WINDOWS, Roles, header_tuple
+from tests.support.exchange import WINDOWS, Roles, header_tuple, stated_root
 
 UNKNOWN, COMMITTED, FINAL, REVERTED = range(4)  # BatchStatus
 MIN_BOND = ETHER
@@ -188,11 +188,6 @@ class Registry:
 
     def final_at(self, batch: Committed) -> int:
         return batch.time + self.windows.final_after
-
-
-def stated_root(words: list[int]) -> bytes:
-    """The root in the last two words."""
-    return b"".join((word >> 112 & (1 << 128) - 1).to_bytes(16, "big") for word in words[-2:])
 
 
 def balance(chain: Chain, address: str) -> int:

@@ -1,0 +1,218 @@
+"""An operator who can tell every lie there is, one at a time.
+
+The honest batch of `tests.support.stage` is changed by one step, applied by software that does not
+know the rule it breaks, and committed like any other. `Told` keeps what the liar knew: the state
+before each chunk, from which anybody who follows the chain could build the proof.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from unittest import mock
+
+from matcher.chain.audit.records import read_records
+from matcher.reference import orderfile
+from matcher.reference import state as model
+from matcher.reference.context import Context
+from matcher.reference.faults import Fault as Rule
+from matcher.reference.leaf import Slot
+from matcher.reference.records import OrderFilePublished
+from matcher.reference.replay import Verdict, replay
+from matcher.reference.state import State, accounts_of, named_by
+from matcher.reference.words import Op, Release, pack_chunk
+from matcher.types import CHUNK_WORDS, MAX_POSITIONS, U24, U32, U56, U64
+from tests.support.decree import Fault
+from tests.support.exchange import Batch, copy_state
+from tests.support.stage import EVERYTHING, Plan, Stage
+
+Effect = Callable[[State], None]
+
+
+@dataclass
+class Liar:
+    """The operator before it commits; a lie changes one thing of it.
+
+    Attributes
+    ----------
+    plan : Plan
+        The honest batch.
+    facts : Context
+        What the liar takes for the chain's facts.
+    overlooked : set of Rule
+        Rules of section 5 that its software does not know.
+    effects : dict of int to Effect
+        By chunk: what it does to the state after the chunk's ops.
+    roots : dict of int to function
+        By chunk: what it states instead of the root that follows.
+    spoiled : dict of (chunk, place) to function
+        What it makes of a word.
+    """
+
+    stage: Stage
+    plan: Plan
+    facts: Context
+    overlooked: set[Rule] = field(default_factory=set)
+    effects: dict[int, Effect] = field(default_factory=dict)
+    roots: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict)
+    spoiled: dict[tuple[int, int], Callable[[int], int]] = field(default_factory=dict)
+
+    @classmethod
+    def on(cls, stage: Stage) -> Liar:
+        """On a stage of its own, so far honest."""
+        own = stage.clone()
+        return cls(own, own.plan(), copy.deepcopy(own.x.context))
+
+    def tell(self) -> Told:
+        """Commit the batch."""
+        x = self.stage.x
+        built_at = x.chain.now - 1 if self.plan.built_at is None else self.plan.built_at
+        self.facts.built_at = x.context.built_at = built_at
+        previous, state = x.head, copy_state(x.state)
+        words: list[int] = []
+        before: list[State] = []
+        for number, ops in enumerate(self.plan.chunks):
+            before.append(copy_state(state))
+            words += self._chunk(number, ops, state)
+        file = self.plan.file(previous.header.id + 1)
+        batch = x._commit(words, state, built_at, orderfile.file_hash(file))
+        x.state = copy_state(state)
+        self.stage.files.append((batch.header.id, file))
+        return Told(self.stage, self.plan, batch, previous, [*before, copy_state(state)])
+
+    def _chunk(self, number: int, ops: list[Op], state: State) -> list[int]:
+        """Apply a chunk as the liar's software does, and put it into words."""
+        with overlooking(self.overlooked):
+            ops[:] = [self._apply(op, ops, place, state) for place, op in enumerate(ops)]
+        if number in self.effects:
+            self.effects[number](state)
+        for index in state.accounts:
+            fit(state, index)
+        state.rehash(state.accounts)
+        root = state.root()
+        if number in self.roots:
+            root = self.roots[number](root)
+        words = pack_chunk(ops, root)
+        for (chunk, place), spoil in self.spoiled.items():
+            if chunk == number:
+                words[place] = spoil(words[place])
+        return words
+
+    def _apply(self, op: Op, ops: Sequence[Op], place: int, state: State) -> Op:
+        """Apply one op, and after the last of them book the fees."""
+        if isinstance(op, Release) and op.amount == EVERYTHING:
+            op = Release(op.account, max(0, state.worst(op.account, self.facts)), op.served)
+        fees = state.apply(op, self.facts)
+        self._fees = fees + (self._fees if place else 0)
+        if place == len(ops) - 1 and self._fees:
+            state.book_fees(self._fees)
+        return op
+
+    _fees: int = 0
+
+
+@contextmanager
+def overlooking(rules: set[Rule]) -> Iterator[None]:
+    """Within, the reference model does not know these rules of section 5."""
+    strict = model.require
+
+    def lax(condition: bool, fault: Rule, detail: str = "") -> None:
+        strict(condition or fault in rules, fault, detail)
+
+    with mock.patch.object(model, "require", lax):
+        yield
+
+
+def fit(state: State, index: int) -> None:
+    """Cut an account down to what its leaf can hold, as careless software would."""
+    was = state.account(index)
+    account = was.copy()
+    account.cash = (account.cash + (1 << 63)) % (1 << 64) - (1 << 63)
+    account.exited &= U64
+    account.credited &= U56
+    account.served &= U24
+    for number, slot in list(account.slots.used.items()):
+        if slot.filled > U32 or slot.generation > U32:
+            account.slots[number] = Slot(slot.generation & U32, slot.filled & U32)
+            for other in range(number // 4 * 4, number // 4 * 4 + 4):
+                account.slots[other] = account.slots[other]
+    for instrument in sorted(account.positions)[MAX_POSITIONS:]:
+        del account.positions[instrument]
+    if account != was:
+        state.accounts[index] = account
+
+
+@dataclass
+class Told:
+    """A committed batch, and what its operator knew.
+
+    Attributes
+    ----------
+    states : list of State
+        Before each chunk, and after the last.
+    """
+
+    stage: Stage
+    plan: Plan
+    batch: Batch
+    previous: Batch
+    states: list[State]
+
+    def verdict(self) -> Verdict:
+        """What the reference model finds in the batch, from the chain's logs and order files."""
+        x = self.stage.x
+        x.chain.mine()
+        records = read_records(x.chain.w3, x.deployment, x.chain.height)
+        files = [OrderFilePublished(number, data) for number, data in self.stage.files]
+        found = [v for v in replay([*records, *files]).verdicts if not v.reverted]
+        assert all(v.sound for v in found if v.id < self.batch.header.id), found
+        (verdict,) = (v for v in found if v.id == self.batch.header.id)
+        return verdict
+
+    def context(self) -> Context:
+        """The truth that the batch is judged by."""
+        return self.stage.x.context
+
+    def words(self, chunk: int) -> Sequence[int]:
+        return self.batch.words[CHUNK_WORDS * chunk : CHUNK_WORDS * (chunk + 1)]
+
+
+@dataclass(frozen=True)
+class Lie:
+    """One row of the catalogue.
+
+    Attributes
+    ----------
+    tell : function
+        Makes one lie of an honest `Liar`.
+    fault : Fault
+        What the chain convicts it of.
+    chunk, place : int
+        Where; place None: not one op.
+    side : int
+        Of an op that nobody signed: 0 taker (or the only one), 1 maker.
+    account : int or None
+        Whose margin is broken, or what was kept back.
+    """
+
+    name: str
+    tell: Callable[[Liar], None]
+    fault: Fault
+    chunk: int = 0
+    place: int | None = None
+    side: int = 0
+    account: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """The prover that convicts it, as the model calls it."""
+        if self.fault in (Fault.MARGIN_BROKEN, Fault.RELEASE_KEPT):
+            return "MARGIN"
+        return "UNAUTHORIZED" if self.fault == Fault.UNANSWERED else "TRANSITION"
+
+
+def names_of(ops: Sequence[Op]) -> list[int]:
+    """All accounts that a chunk names."""
+    return sorted({*named_by(ops), *(index for op in ops for index in accounts_of(op))})

@@ -1,0 +1,151 @@
+"""Accounts that end a chunk with less than they must have, and RELEASEs that keep something back."""
+
+from __future__ import annotations
+
+from matcher.reference.words import Fill, Op, Release, Transfer, Withdraw
+from matcher.types import Transfer as TransferMessage
+from matcher.types import Withdrawal as WithdrawalMessage
+from tests.support.decree import Fault
+from tests.support.exchange import TOKENS
+from tests.support.liar import Liar
+from tests.support.lies.table import Table
+from tests.support.stage import (
+    CALL,
+    EVERYTHING,
+    FEES,
+    FOREVER,
+    HOLDER,
+    LEAVER,
+    MAKER,
+    MONEY,
+    PUT,
+    SELLER,
+    TAKER,
+    order_id,
+)
+
+TABLE = Table()
+NEW = order_id(30)
+
+
+def worst_after(liar: Liar, chunk: int, index: int) -> int:
+    """What an account is worth at the worst after a chunk of the batch as it stands."""
+    x = liar.stage.x
+    state = x.clone().state
+    liar.facts.built_at = x.chain.now - 1
+    for ops in liar.plan.chunks[: chunk + 1]:
+        done: list[Op] = []
+        for op in ops:
+            if isinstance(op, Release) and op.amount == EVERYTHING:
+                op = Release(op.account, max(0, state.worst(op.account, liar.facts)), op.served)
+            state.apply(op, liar.facts)
+            done.append(op)
+        state.book_fees(sum(0 for _ in done))
+    return state.worst(index, liar.facts)
+
+
+def withdrawn(liar: Liar, chunk: int, place: int, index: int, amount: int) -> None:
+    """A withdrawal signed by the account's owner."""
+    message = WithdrawalMessage(index, amount, NEW, liar.stage.x.chain.now + FOREVER)
+    liar.plan.messages.append(liar.stage.say(liar.stage.owner(index), message))
+    liar.plan.put(chunk, place, Withdraw(index, amount, NEW))
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=TAKER)
+def withdrawal_of_one_atom_too_much(liar: Liar) -> None:
+    withdrawn(liar, 0, 6, TAKER, worst_after(liar, 0, TAKER) + 1)
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=MAKER)
+def withdrawal_of_what_short_options_need(liar: Liar) -> None:
+    withdrawn(liar, 0, 6, MAKER, worst_after(liar, 0, MAKER) + 1)
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 2, account=SELLER)
+def withdrawal_of_what_31_short_options_need(liar: Liar) -> None:
+    withdrawn(liar, 2, 2, SELLER, worst_after(liar, 2, SELLER) + 1)
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=TAKER)
+def transfer_of_one_atom_too_much(liar: Liar) -> None:
+    amount = worst_after(liar, 0, TAKER) + 1
+    message = TransferMessage(TAKER, HOLDER, amount, NEW, liar.stage.x.chain.now + FOREVER)
+    liar.plan.messages.append(liar.stage.say(liar.stage.owner(TAKER), message))
+    liar.plan.put(0, 6, Transfer(TAKER, HOLDER, amount, NEW))
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 1, account=MAKER)
+def maker_that_sells_more_than_it_can_cover(liar: Liar) -> None:
+    liar.plan.messages += [
+        liar.stage.order(MAKER, CALL, buys=False, tick=0, lots=200, number=30),
+        liar.stage.order(TAKER, CALL, buys=True, tick=0, lots=200, number=31),
+    ]
+    ids = order_id(31), order_id(30)
+    liar.plan.put(1, 3, Fill(0, TAKER, MAKER, CALL, 0, 200, *ids))
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 1, account=TAKER)
+def taker_that_sells_more_than_it_can_cover(liar: Liar) -> None:
+    liar.plan.messages += [
+        liar.stage.order(TAKER, PUT, buys=False, tick=0, lots=200, number=30),
+        liar.stage.order(MAKER, PUT, buys=True, tick=0, lots=200, number=31),
+    ]
+    ids = order_id(30), order_id(31)
+    liar.plan.put(1, 3, Fill(1, TAKER, MAKER, PUT, 0, 200, *ids))
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=TAKER)
+def taker_that_buys_more_than_it_can_pay(liar: Liar) -> None:
+    # 11,000 tokens for one call that may be worth nothing.
+    tick = (MONEY + 1000 * TOKENS) // 100
+    liar.plan.messages += [
+        liar.stage.order(TAKER, CALL, buys=True, tick=tick, lots=1, number=30),
+        liar.stage.order(MAKER, CALL, buys=False, tick=tick, lots=1, number=31),
+    ]
+    ids = order_id(30), order_id(31)
+    liar.plan.put(0, 6, Fill(0, TAKER, MAKER, CALL, tick, 1, *ids))
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=FEES)
+def withdrawal_of_fees_that_never_came(liar: Liar) -> None:
+    withdrawn(liar, 0, 6, FEES, TOKENS)
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 1, account=TAKER)
+def margin_broken_in_one_chunk_and_healed_in_the_next(liar: Liar) -> None:
+    withdrawn(liar, 1, 3, TAKER, worst_after(liar, 1, TAKER) + 1)
+    message = TransferMessage(HOLDER, TAKER, TOKENS, order_id(40), liar.stage.x.chain.now + FOREVER)
+    liar.plan.messages.append(liar.stage.say(liar.stage.owner(HOLDER), message))
+    liar.plan.chunks.append([Transfer(HOLDER, TAKER, TOKENS, order_id(40))])
+    # What TAKER gives back in the third chunk it does not have any more.
+    liar.plan.chunks[2].pop()
+
+
+@TABLE.lie(Fault.RELEASE_KEPT, 2, 0, account=LEAVER)
+def release_of_one_atom_too_little(liar: Liar) -> None:
+    amount = worst_after(liar, 1, LEAVER) - 1
+    liar.plan.chunks[2][0] = Release(LEAVER, amount, 1)
+
+
+@TABLE.lie(Fault.RELEASE_KEPT, 2, 0, account=LEAVER)
+def release_of_nothing(liar: Liar) -> None:
+    liar.plan.chunks[2][0] = Release(LEAVER, 0, 1)
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 2, 0, account=LEAVER)
+def release_of_one_atom_too_much(liar: Liar) -> None:
+    amount = worst_after(liar, 1, LEAVER) + 1
+    liar.plan.chunks[2][0] = Release(LEAVER, amount, 1)
+
+
+@TABLE.lie(Fault.RELEASE_KEPT, 2, 0, account=LEAVER)
+def release_before_money_arrives_in_the_same_chunk(liar: Liar) -> None:
+    """Everything is let out, and then the account has something again."""
+    message = TransferMessage(TAKER, LEAVER, 1, NEW, liar.stage.x.chain.now + FOREVER)
+    liar.plan.messages.append(liar.stage.say(liar.stage.owner(TAKER), message))
+    liar.plan.put(2, 2, Transfer(TAKER, LEAVER, 1, NEW))
+
+
+@TABLE.lie(Fault.RELEASE_KEPT, 2, 0, account=FEES)
+def release_of_the_fee_account_that_keeps_the_fees(liar: Liar) -> None:
+    liar.plan.chunks[2][0] = Release(FEES, 0, 1)
