@@ -10,7 +10,6 @@ from scripts.storage_layout import CODE_BUDGET, Layouts, differences, layouts, o
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DEPLOYED = {
     "BatchRegistry",
-    "BatchRegistry",
     "DevToken",
     "Lens",
     "MarginProver",

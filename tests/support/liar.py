@@ -13,17 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest import mock
 
-from matcher.chain.audit.records import read_records
 from matcher.reference import orderfile
 from matcher.reference import state as model
 from matcher.reference.context import Context
 from matcher.reference.faults import Fault as Rule
+from matcher.reference.judge import Lie as Proof
+from matcher.reference.judge import Unsigned, Verdict, WrongMargin, WrongTransition
 from matcher.reference.leaf import Slot
-from matcher.reference.records import OrderFilePublished
-from matcher.reference.replay import Verdict, replay
-from matcher.reference.state import State, accounts_of, named_by
+from matcher.reference.state import State
 from matcher.reference.words import Op, Release, pack_chunk
-from matcher.types import CHUNK_WORDS, MAX_POSITIONS, U24, U32, U56, U64
+from matcher.types import MAX_POSITIONS, U24, U32, U56, U64
 from tests.support.decree import Fault
 from tests.support.exchange import Batch, copy_state
 from tests.support.stage import EVERYTHING, Plan, Stage
@@ -77,9 +76,9 @@ class Liar:
             before.append(copy_state(state))
             words += self._chunk(number, ops, state)
         file = self.plan.file(previous.header.id + 1)
+        self.stage.watcher.shown(previous.header.id + 1, file)
         batch = x._commit(words, state, built_at, orderfile.file_hash(file))
         x.state = copy_state(state)
-        self.stage.files.append((batch.header.id, file))
         return Told(self.stage, self.plan, batch, previous, [*before, copy_state(state)])
 
     def _chunk(self, number: int, ops: list[Op], state: State) -> list[int]:
@@ -102,8 +101,7 @@ class Liar:
 
     def _apply(self, op: Op, ops: Sequence[Op], place: int, state: State) -> Op:
         """Apply one op, and after the last of them book the fees."""
-        if isinstance(op, Release) and op.amount == EVERYTHING:
-            op = Release(op.account, max(0, state.worst(op.account, self.facts)), op.served)
+        op = given(op, state, self.facts)
         fees = state.apply(op, self.facts)
         self._fees = fees + (self._fees if place else 0)
         if place == len(ops) - 1 and self._fees:
@@ -111,6 +109,13 @@ class Liar:
         return op
 
     _fees: int = 0
+
+
+def given(op: Op, state: State, facts: Context) -> Op:
+    """An op with its amount: of a RELEASE of everything, what margin allows by then."""
+    if isinstance(op, Release) and op.amount == EVERYTHING:
+        return Release(op.account, max(0, state.worst(op.account, facts)), op.served)
+    return op
 
 
 @contextmanager
@@ -161,22 +166,10 @@ class Told:
     states: list[State]
 
     def verdict(self) -> Verdict:
-        """What the reference model finds in the batch, from the chain's logs and order files."""
-        x = self.stage.x
-        x.chain.mine()
-        records = read_records(x.chain.w3, x.deployment, x.chain.height)
-        files = [OrderFilePublished(number, data) for number, data in self.stage.files]
-        found = [v for v in replay([*records, *files]).verdicts if not v.reverted]
-        assert all(v.sound for v in found if v.id < self.batch.header.id), found
-        (verdict,) = (v for v in found if v.id == self.batch.header.id)
+        """What the model finds in the batch, from the chain's logs and order files."""
+        (verdict,) = self.stage.watcher.look()
+        assert verdict.id == self.batch.header.id
         return verdict
-
-    def context(self) -> Context:
-        """The truth that the batch is judged by."""
-        return self.stage.x.context
-
-    def words(self, chunk: int) -> Sequence[int]:
-        return self.batch.words[CHUNK_WORDS * chunk : CHUNK_WORDS * (chunk + 1)]
 
 
 @dataclass(frozen=True)
@@ -206,13 +199,13 @@ class Lie:
     account: int | None = None
 
     @property
-    def kind(self) -> str:
-        """The prover that convicts it, as the model calls it."""
+    def proof(self) -> Proof:
+        """What the model says that a prover would be shown."""
         if self.fault in (Fault.MARGIN_BROKEN, Fault.RELEASE_KEPT):
-            return "MARGIN"
-        return "UNAUTHORIZED" if self.fault == Fault.UNANSWERED else "TRANSITION"
-
-
-def names_of(ops: Sequence[Op]) -> list[int]:
-    """All accounts that a chunk names."""
-    return sorted({*named_by(ops), *(index for op in ops for index in accounts_of(op))})
+            assert self.account is not None
+            place = self.place if self.fault == Fault.RELEASE_KEPT else None
+            return WrongMargin(self.chunk, self.account, place)
+        if self.fault == Fault.UNANSWERED:
+            assert self.place is not None
+            return Unsigned(self.chunk, self.place, self.side)
+        return WrongTransition(self.chunk)

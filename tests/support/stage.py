@@ -8,7 +8,7 @@ every kind of op happens, not yet committed: a lie changes it by one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +17,14 @@ from eth_account.signers.local import LocalAccount
 from matcher.reference import orderfile
 from matcher.reference.authorization import Side, sides_of
 from matcher.reference.orderfile import Message, Signed
-from matcher.reference.state import State
 from matcher.reference.symbols import symbol
 from matcher.reference.words import Credit, Fill, Nop, Op, Release, Settle, Transfer, Withdraw
-from matcher.types import SLOTS, Fees, Order, OrderFlag
+from matcher.types import SLOTS, Fees, Order
 from matcher.types import Transfer as TransferMessage
 from matcher.types import Withdrawal as WithdrawalMessage
 from tests.support.chain import GENESIS_TIME, account
 from tests.support.exchange import EXPIRY, MARKET, TOKENS, Exchange
+from tests.support.watcher import Watcher
 
 FEES, MAKER, TAKER, LEAVER, SELLER, HOLDER = 0, 2, 3, 4, 5, 6  # accounts
 UNOPENED = 99
@@ -115,9 +115,8 @@ class Stage:
         self.key = account("session key")
         self.revoked = account("revoked key")
         self.late = account("late key")
-        self.files: list[tuple[int, bytes]] = []  # order files of all batches
+        self.watcher = Watcher(exchange.chain, exchange.deployment)
         self.messages: list[Signed] = []
-        self.signers: dict[tuple[int, int], LocalAccount] = {}
         self._symbols: dict[int, str] = {}
 
     @classmethod
@@ -128,14 +127,14 @@ class Stage:
         stage._open()
         stage._trade()
         stage._settle()
+        assert all(verdict.sound for verdict in stage.watcher.look())
         return stage
 
     def clone(self) -> Stage:
         """The same with facts of its own."""
         twin = Stage(self.x.clone())
-        twin.files = list(self.files)
+        twin.watcher = self.watcher.clone()
         twin.messages = list(self.messages)
-        twin.signers = dict(self.signers)
         twin._symbols = self._symbols
         return twin
 
@@ -161,8 +160,8 @@ class Stage:
         self.send(roles.taker, x.vault.functions.setOrdersUntil(HOLDER, soon))
 
     def _trade(self) -> None:
-        credits = [Credit(index, MONEY) for index in (MAKER, TAKER, LEAVER, SELLER, HOLDER)]
-        self.commit(credits)
+        deposits = [Credit(index, MONEY) for index in (MAKER, TAKER, LEAVER, SELLER, HOLDER)]
+        self.commit(deposits)
         seller, holder = range(100, 131), range(200, 231)
         strip = [
             self.fill(HOLDER, SELLER, instrument, 600, 1, taker=b, maker=a, sign=True)
@@ -267,7 +266,7 @@ class Stage:
         generation: int = 1,
         signer: LocalAccount | None = None,
         expiry: int | None = None,
-        flags: OrderFlag = OrderFlag(0),
+        flags: int = 0,
     ) -> Signed:
         """Have an order signed, by its account's owner if nobody else is named."""
         value = self.x.context.markets[MARKET].tick_value
@@ -281,7 +280,7 @@ class Stage:
                 quantity=lots,
                 id=order_id(number, generation),
                 expiry=self.x.chain.now + FOREVER if expiry is None else expiry,
-                flags=int(flags),
+                flags=flags,
             ),
         )
 
@@ -311,9 +310,7 @@ class Stage:
     def commit(self, *chunks: Sequence[Op], built_at: int | None = None) -> None:
         """Commit honestly, with an order file."""
         plan = Plan([list(ops) for ops in chunks], list(self.messages))
-        file = plan.file(self.x.head.header.id + 1)
+        number = self.x.head.header.id + 1
+        file = plan.file(number)
+        self.watcher.shown(number, file)
         self.x.commit(*chunks, built_at=built_at, extra=orderfile.file_hash(file))
-        self.files.append((self.x.head.header.id, file))
-
-
-Effect = Callable[[State], None]

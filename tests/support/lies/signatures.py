@@ -31,7 +31,7 @@ from tests.support.stage import (
 
 TABLE = Table()
 STRANGER = account("stranger")
-# Sides of the honest batch: (0, 1) TAKER buys CALL of MAKER; (0, 3) LEAVER's key sells PUT to MAKER;
+# Sides of the honest batch: (0, 1) TAKER buys CALL of MAKER; (0, 3) LEAVER's key sells PUT to it;
 # (0, 4) TRANSFER by MAKER; (0, 5) WITHDRAW by TAKER; (1, 2) HOLDER's key buys CALL of MAKER.
 
 
@@ -200,9 +200,7 @@ def transfer_signed_by_who_receives_it(liar: Liar) -> None:
 
 @TABLE.lie(Fault.UNANSWERED, 0, 6)
 def transfer_signed_by_a_session_key(liar: Liar) -> None:
-    message = TransferMessage(
-        LEAVER, TAKER, TOKENS, order_id(30), liar.stage.x.chain.now + FOREVER
-    )
+    message = TransferMessage(LEAVER, TAKER, TOKENS, order_id(30), liar.stage.x.chain.now + FOREVER)
     liar.plan.messages.append(liar.stage.say(liar.stage.key, message))
     liar.plan.put(0, 6, Transfer(LEAVER, TAKER, TOKENS, order_id(30)))
 
@@ -243,7 +241,4 @@ def transfer_that_ran_out_one_second_before(liar: Liar) -> None:
 def withdrawal_of_which_only_the_order_was_signed(liar: Liar) -> None:
     """An order under the same id is no withdrawal."""
     unsigned(liar, TAKER, 21)
-    liar.plan.messages.append(
-        liar.stage.order(TAKER, CALL, buys=True, tick=500, lots=5, number=21)
-    )
-
+    liar.plan.messages.append(liar.stage.order(TAKER, CALL, buys=True, tick=500, lots=5, number=21))
