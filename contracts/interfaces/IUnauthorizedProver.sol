@@ -27,7 +27,6 @@ interface IUnauthorizedProver is IProver {
     error QuestionNotOpen(bytes32 question, uint8 state);
     /// The batch stands and is not final: the bond waits for an answer, or the verdict.
     error QuestionAlive(bytes32 question);
-    error RefundRefused(address recipient, uint256 amount);
 
     // --- what an answer may lack
     error SignerNotAllowed(uint24 account, address signer, uint40 builtAt);
@@ -36,7 +35,7 @@ interface IUnauthorizedProver is IProver {
     error PriceOutsideLimit(uint256 price, uint64 limit, bool buys);
     error TakerIsPostOnly();
     /// The slot after the chunk is of another order.
-    error GenerationMismatch(uint32 found, uint32 expected);
+    error GenerationMismatch(uint32 found, uint40 expected);
     error FilledAboveQuantity(uint32 filled, uint64 quantity);
     error FlagsUnknown(uint8 flags);
     error EncodingUnknown(uint8 encoding);
@@ -76,6 +75,9 @@ interface IUnauthorizedProver is IProver {
     /// or is final.
     function reclaim(Header calldata header, uint16 chunk, uint8 place, uint8 side) external;
 
+    function registry() external view returns (address);
+    function vault() external view returns (address);
+    function markets() external view returns (address);
     function questionBond() external view returns (uint256); // wei
     /// `askedAt` 0: never asked.
     function questionOf(bytes32 batchHash, uint16 chunk, uint8 place, uint8 side)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from matcher.errors import SignatureError
 from matcher.reference import messages
@@ -13,6 +14,8 @@ from matcher.reference.words import Fill, Op, Transfer, Withdraw
 from matcher.types import Order, OrderFlag
 from matcher.types import Transfer as TransferMessage
 from matcher.types import Withdrawal as WithdrawalMessage
+
+KNOWN_FLAGS: Final = sum(OrderFlag)
 
 
 @dataclass
@@ -122,7 +125,8 @@ def allows(side: Side, order: Order, context: Context, after: Account) -> bool:
     price = fill.tick * market.tick_value
     slot = after.slots[slot_of(order.id)]
     return (
-        order.account == side.account
+        order.flags & ~KNOWN_FLAGS == 0
+        and order.account == side.account
         and order.instrument == symbol(market.name, listed.kind, listed.expiry, listed.strike)
         and order.buy == side.buys
         and (price <= order.price if order.buy else price >= order.price)
