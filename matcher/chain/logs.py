@@ -14,7 +14,7 @@ from matcher.chain.artifacts import canonical, load
 from matcher.chain.deployment import CONTRACTS, Deployment
 
 SPAN: Final = 2_000  # blocks asked for at once; halved as long as the node says it is too much
-_EMITTERS: Final = ("registry", "markets", "prices", "vault")
+_EMITTERS: Final = ("registry", "markets", "prices", "vault", "unauthorized_prover")
 
 
 class Log(msgspec.Struct, frozen=True):

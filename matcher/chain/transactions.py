@@ -72,14 +72,16 @@ class Sender:
         self._chain_id = chain_id
         self.address = account.address
 
-    def sign(self, to: str, data: bytes, nonce: int, gas: int, fees: Fees) -> Signed:
-        """Sign a call."""
+    def sign(
+        self, to: str, data: bytes, nonce: int, gas: int, fees: Fees, value: int = 0
+    ) -> Signed:
+        """Sign a call that brings `value` wei."""
         transaction: dict[str, Any] = {
             "chainId": self._chain_id,
             "nonce": nonce,
             "to": to,
             "data": HexBytes(data),
-            "value": 0,
+            "value": value,
             "gas": gas,
             "maxPriorityFeePerGas": fees.tip,
             "maxFeePerGas": fees.limit,

@@ -4,12 +4,12 @@
 reverted. Both who audits a whole history and who watches a chain go on from here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from matcher.errors import ProtocolError
 from matcher.reference import records as r
-from matcher.reference.authorization import Side, unanswered
+from matcher.reference.authorization import unanswered
 from matcher.reference.chain import Chain
 from matcher.reference.context import Context
 from matcher.reference.faults import MarginBroken
@@ -130,6 +130,8 @@ class Judge:
         After the head, if no batch that stands has a wrong transition.
     standing : list of Standing
         Batches that stand, but for those forgotten.
+    lost : Standing or None
+        The first batch after which nobody knows the state: its transition is wrong.
     """
 
     def __init__(self, chain: Chain, head: Header | None = None, state: State | None = None):
@@ -137,11 +139,7 @@ class Judge:
         self.state = state or State()
         self.head = head or genesis(chain.deployed.deployed_at)
         self.standing: list[Standing] = []
-
-    @property
-    def lost(self) -> Standing | None:
-        """The first batch after which nobody knows the state: its transition is wrong."""
-        return next((batch for batch in self.standing if batch.verdict.transition_is_wrong), None)
+        self.lost: Standing | None = None
 
     def judge(self, fact: r.BatchCommitted) -> Verdict:
         """One batch: its header, its order file, its chunks."""
@@ -150,11 +148,10 @@ class Judge:
         for what in self.wrong_in_header(fact):
             verdict.find("HEADER", "header", what)
         before, settled = dict(self.state.accounts), self.settled()
-        lost = self.lost
-        if lost is None:
+        if self.lost is None:
             self.execute(fact, verdict)
         else:
-            verdict.find("TRANSITION", "header", f"stands on batch {lost.header.id}")
+            verdict.find("TRANSITION", "header", f"stands on batch {self.lost.header.id}")
         after = {
             index: account
             for index, account in self.state.accounts.items()
@@ -165,6 +162,8 @@ class Judge:
             Standing(header, verdict, self.head, tuple(fact.words), was, after, settled)
         )
         self.head = header
+        if self.lost is None and verdict.transition_is_wrong:
+            self.lost = self.standing[-1]
         return verdict
 
     def execute(self, fact: r.BatchCommitted, verdict: Verdict) -> None:
@@ -251,22 +250,26 @@ class Judge:
             place = release_of(ops, error.account) if error.after > 0 else None
             verdict.find("MARGIN", where, error, WrongMargin(number, error.account, place))
         if published is not None:
-            for place, side in self.unsigned(ops, published, context, after):
-                what = f"op {place}, side {side.number}: {side.unsigned()}"
-                verdict.find("UNAUTHORIZED", where, what, Unsigned(number, place, side.number))
+            self.find_unsigned(number, ops, published, context, after, verdict)
         self.sums(where, context, verdict)
         return True
 
-    def unsigned(
+    def find_unsigned(
         self,
+        number: int,
         ops: Sequence[Op],
         published: list[Signed],
         context: Context,
         after: dict[int, Account],
-    ) -> list[tuple[int, Side]]:
-        """Sides of a chunk's ops that no published message answers for; places with them."""
+        verdict: Verdict,
+    ) -> None:
+        """Sides of a chunk's ops that no published message answers for."""
         chain = self.chain
-        return unanswered(ops, published, chain.separator(), context, chain.signers, after)
+        separator, signers = chain.separator(), chain.signers
+        for place, side in unanswered(ops, published, separator, context, signers, after):
+            what = f"op {place}, side {side.number}: {side.unsigned()}"
+            proof = Unsigned(number, place, side.number)
+            verdict.find("UNAUTHORIZED", f"chunk {number}", what, proof)
 
     def revert(self, fact: r.BatchReverted) -> list[Standing]:
         """Undo batch `id` and all after it, the last first; [] if no such batch stands."""
@@ -279,6 +282,7 @@ class Judge:
             self.undo(batch)
             self.state.restore(batch.before)
             self.head = batch.parent
+            self.lost = None if batch is self.lost else self.lost
             undone.append(batch)
         return undone
 
@@ -303,7 +307,39 @@ class Judge:
 
     def batch(self, number: int) -> Standing | None:
         """A batch that stands and was not forgotten."""
-        return next((batch for batch in self.standing if batch.header.id == number), None)
+        if not self.standing:
+            return None
+        place = number - self.standing[0].header.id
+        return self.standing[place] if 0 <= place < len(self.standing) else None
+
+    def read_file(self, batch: Standing) -> None:
+        """Judge by an order file that was not known when its batch was judged."""
+        header, verdict = batch.header, batch.verdict
+        published = self.published(header, verdict)
+        if published is None:
+            return
+        for number, ops, state in self.chunks(batch):
+            after = {index: state.account(index) for index in named_by(ops)}
+            context = self.chain.context(header.built_at)
+            self.find_unsigned(number, ops, published, context, after, verdict)
+
+    def chunks(self, batch: Standing) -> Iterator[tuple[int, list[Op], State]]:
+        """The chunks of a batch that stands, up to the first wrong transition: number, ops, and
+        the state after it, which is the caller's until the next.
+        """
+        if self.lost is not None and self.lost.header.id < batch.header.id:
+            return
+        context = self.chain.context(batch.header.built_at)
+        state = self.state_after(batch.header.id - 1)
+        for number, words in enumerate(chunks_of(batch.words)):
+            try:
+                ops, stated = unpack_chunk(words)
+                root = state.apply_ops(ops, context)
+            except ProtocolError:
+                return
+            if root != stated:
+                return
+            yield number, ops, state
 
     def state_after(self, number: int) -> State:
         """The state after batch `number`, 0 or one whose successor was not forgotten: a copy."""
@@ -319,11 +355,9 @@ class Judge:
 
         All chunks of the batch before it have right transitions.
         """
-        state = self.state_after(batch.header.id - 1)
-        context = self.chain.context(batch.header.built_at)
-        for words in list(chunks_of(batch.words))[:chunk]:
-            state.apply_ops(unpack_chunk(words)[0], context)
-        return state
+        if chunk == 0:
+            return self.state_after(batch.header.id - 1)
+        return next(state for number, _, state in self.chunks(batch) if number == chunk - 1)
 
     def forget(self, number: int) -> None:
         """Drop what it takes to undo batches up to `number`: they are final."""

@@ -61,14 +61,18 @@ def read_records(
     w3: Web3, deployment: Deployment, last: int, sources: Sources | None = None
 ) -> list[r.Record]:
     """Everything that the chain says up to a block, in its order; blobs come from the sources."""
-    deployed = r.Deployed(
+    logs = LogReader(w3, deployment).read(deployment.genesis_block, last, NAMES)
+    return [deployed_of(deployment), *records_of(logs, Bodies(sources))]
+
+
+def deployed_of(deployment: Deployment) -> r.Deployed:
+    """The first record."""
+    return r.Deployed(
         windows=deployment.windows,
         deployed_at=deployment.genesis_built_at,
         chain_id=deployment.chain_id,
         registry=address_bytes(deployment.registry.address),
     )
-    logs = LogReader(w3, deployment).read(deployment.genesis_block, last, NAMES)
-    return [deployed, *records_of(logs, Bodies(sources))]
 
 
 def records_of(logs: Iterable[Log], found: Bodies) -> Iterator[r.Record]:
