@@ -72,7 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     known_keys: int = 0
 
 
-def load_operator(keystore: Path | None) -> "LocalAccount | None":
+def load_operator(keystore: Path | None, variable: str = KEY_VARIABLE) -> "LocalAccount | None":
     """The operator's account: of a keystore file, else of the environment; None without both.
 
     A key is never taken from the command line, where other users of the machine could read it.
@@ -84,15 +84,13 @@ def load_operator(keystore: Path | None) -> "LocalAccount | None":
     """
     if keystore is not None:
         return _from_keystore(keystore)
-    key = os.environ.get(KEY_VARIABLE)
+    key = os.environ.get(variable)
     if not key:
         return None
     try:
         return _account(key)
     except Exception:
-        raise SettingsError(
-            f"{KEY_VARIABLE}: found no private key, allowed 32 bytes in hex"
-        ) from None
+        raise SettingsError(f"{variable}: found no private key, allowed 32 bytes in hex") from None
 
 
 def _from_keystore(path: Path) -> "LocalAccount":

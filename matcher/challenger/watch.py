@@ -4,6 +4,7 @@ Nothing is remembered that the chain does not say. If a block that was read leav
 node contradicts itself, everything is read again from the last checkpoint, or from the deployment.
 """
 
+import time
 from collections import deque
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from matcher.challenger.faults import CheckpointUnusable, LogsIncomplete
 from matcher.challenger.order_files import OrderFiles
 from matcher.challenger.questions import EVENTS as QUESTION_EVENTS
 from matcher.challenger.questions import Questions
-from matcher.errors import BlobMissing, ChainError, DeploymentError
+from matcher.errors import BlobMissing, ChainError, DeploymentError, ProtocolError
 from matcher.reference import records as r
 from matcher.reference.chain import Chain
 from matcher.reference.header import Header, decode
@@ -57,6 +58,12 @@ class Counts(msgspec.Struct):
     ops: int = 0
     rebuilt: int = 0
     final_before_judged: int = 0
+    seconds: float = 0.0  # spent on judging
+
+    @property
+    def speed(self) -> float:
+        """Chunks judged per second."""
+        return self.chunks / self.seconds if self.seconds else 0.0
 
 
 class Watch:
@@ -124,6 +131,7 @@ class Watch:
         self._places: dict[int, tuple[int, int]] = {}  # batch to place of its commit's log
         self._begin_at: Checkpoint | None = None
         self._begun = False
+        self._looked: dict[bytes, int] = {}  # when files were looked for, by batch hash
         self._final: tuple[Header, tuple[int, int]] | None = None  # newest let go, and its place
         self._kept = 0  # batch of the checkpoint
         self._compared: Block | None = None
@@ -159,10 +167,10 @@ class Watch:
         windows = self._deployment.windows
         return self.now >= batch.verdict.committed_at + windows.final_after
 
-    def previous_of(self, header: Header) -> Header | None:
-        """The header before a batch that stands."""
-        batch = self.judge.batch(header.id)
-        return batch.parent if batch is not None and batch.header == header else None
+    def is_settled(self, batch: Standing) -> bool:
+        """Whether a batch is final, and was so when the last log was written that was judged by."""
+        known = self._queue[0].time if self._queue else self.read.time if self.read else 0
+        return known >= batch.verdict.committed_at + self._deployment.windows.final_after
 
     # --- following ----------------------------------------------------------------------------
 
@@ -191,6 +199,9 @@ class Watch:
         except ChainError:
             self._rebuild("the node contradicts itself")
             raise
+        except ProtocolError as error:  # a header that is none
+            self._rebuild("the node contradicts itself")
+            raise LogsIncomplete(str(error)) from error
 
     def _require_chain(self) -> None:
         """The deployment's own block is on this chain."""
@@ -374,7 +385,9 @@ class Watch:
             self.judge.chain.learn(r.OrderFilePublished(header.id, data))
 
     def _judge(self, fact: r.BatchCommitted) -> Standing:
+        began = time.perf_counter()
         verdict = self.judge.judge(fact)
+        self.counts.seconds += time.perf_counter() - began
         batch = self.judge.standing[-1]
         self.counts.batches += 1
         self.counts.chunks += verdict.chunks
@@ -395,15 +408,22 @@ class Watch:
         return batch
 
     def look_for_file(self, batch: Standing) -> bool:
-        """Look again for the order file of a batch that was judged without; judge it anew then."""
-        header = batch.header
-        if batch.verdict.order_file:
+        """Look again for the order file of a batch that was judged without; judge by it then.
+
+        Ever more rarely: after an eighth of the time that passed since the commit.
+        """
+        header, verdict = batch.header, batch.verdict
+        if verdict.order_file:
             return True
+        pause = max(2, (self.now - verdict.committed_at) // 8)
+        if self.now < self._looked.get(verdict.batch_hash, 0) + pause:
+            return False
+        self._looked[verdict.batch_hash] = self.now
         self._find_order_file(header)
         if header.extra not in self.judge.chain.order_files:
             return False
         self.judge.read_file(batch)
-        log.info("order file found", batch=header.id, findings=len(batch.verdict.findings))
+        log.info("order file found", batch=header.id, findings=len(verdict.findings))
         return True
 
     # --- what becomes final -------------------------------------------------------------------
@@ -420,10 +440,11 @@ class Watch:
         """
         number = 0
         for batch in self.judge.standing:
-            if not self.is_final(batch) or batch is self.judge.lost:
+            if not self.is_settled(batch) or batch is self.judge.lost:
                 break
             number = batch.header.id
             self._final = batch.header, self._places.pop(number)
+            self._looked.pop(batch.verdict.batch_hash, None)
         if number:
             self.judge.forget(number)
             self.questions.forget(number)

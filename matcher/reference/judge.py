@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from matcher.errors import ProtocolError
 from matcher.reference import records as r
-from matcher.reference.authorization import unanswered
+from matcher.reference.authorization import sides_of, unanswered
 from matcher.reference.chain import Chain
 from matcher.reference.context import Context
 from matcher.reference.faults import MarginBroken
@@ -82,6 +82,7 @@ class Verdict:
     chunks: int
     ops: int = 0  # NOPs aside
     fills: int = 0
+    signatures: int = 0  # sides of ops that somebody must have signed
     reverted: bool = False
     order_file: bool = False  # one was shown
     findings: list[Finding] = field(default_factory=list)
@@ -239,6 +240,7 @@ class Judge:
         self.applied(ops, named, after)
         verdict.ops += sum(not isinstance(op, Nop) for op in ops)
         verdict.fills += sum(isinstance(op, Fill) for op in ops)
+        verdict.signatures += sum(len(sides_of(op)) for op in ops)
 
         if root != stated:
             what = f"stated {stated.hex()}, follows {root.hex()}"

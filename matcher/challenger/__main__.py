@@ -1,0 +1,85 @@
+"""``python -m matcher.challenger``: a challenger that needs nothing but a node's URL."""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import structlog
+from web3 import HTTPProvider, Web3
+
+from matcher.blobs.sources import DevelopmentNode, Sources
+from matcher.chain.deployment import Deployment
+from matcher.challenger.command import CANNOT_WORK, Choices, challenge, with_options
+from matcher.errors import ChainError, QuoinError
+from matcher.settings import configure_logging, load_operator
+
+log = structlog.get_logger(__name__)
+
+KEY_VARIABLE: Final = "QUOIN_CHALLENGER_KEY"
+RPC_TIMEOUT: Final = 30  # seconds
+
+
+@click.command(context_settings={"auto_envvar_prefix": "QUOIN"})
+@click.option("--rpc", required=True, help="URL of an Ethereum node.")
+@click.option(
+    "--deployment",
+    "deployment_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Deployment file; by default deployments/<chain id>.json.",
+)
+@click.option(
+    "--keystore",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keystore file of the challenger's key, opened by QUOIN_KEYSTORE_PASSWORD. Without it the"
+    f" key is read from {KEY_VARIABLE}; without both nothing is sent.",
+)
+@with_options
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+)
+@click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
+def cli(
+    rpc: str,
+    deployment_file: Path | None,
+    keystore: Path | None,
+    log_level: str,
+    log_json: bool,
+    **choices: Any,
+) -> None:
+    """Watch an exchange from its chain alone, and convict its operator of every lie.
+
+    Exits with 0 if nothing was found, 1 if --once found lies, 3 if the chain cannot be worked with,
+    4 if a lie is final already.
+    """
+    configure_logging(log_level, log_json)
+    try:
+        account = load_operator(keystore, KEY_VARIABLE)
+        w3 = Web3(HTTPProvider(rpc, request_kwargs={"timeout": RPC_TIMEOUT}))
+        deployment = find(w3, deployment_file, rpc)
+    except QuoinError as error:
+        log.error("challenger failed", reason=str(error), kind=type(error).__name__)
+        sys.exit(CANNOT_WORK)
+    sys.exit(challenge(deployment, account, Choices(**choices), Sources([DevelopmentNode(w3)])))
+
+
+def find(w3: Web3, path: Path | None, rpc: str) -> Deployment:
+    """The exchange on the chain.
+
+    Raises
+    ------
+    ChainError
+        If nobody answers there.
+    DeploymentError
+    """
+    try:
+        return Deployment.load(w3, path)
+    except OSError as error:
+        raise ChainError(f"{rpc}: no answer: {error}") from error
+
+
+if __name__ == "__main__":
+    cli()

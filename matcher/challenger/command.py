@@ -1,0 +1,247 @@
+"""A challenger as a command: its options, its life, and what its exit code says."""
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from matcher.blobs.sources import Sources
+from matcher.chain.deployment import Deployment
+from matcher.chain.fees import GWEI, FeePolicy
+from matcher.chain.follower import MAX_CONFIRMATIONS
+from matcher.challenger.challenger import Challenger, Options
+from matcher.challenger.checkpoint import Checkpoints
+from matcher.challenger.faults import FinalLie
+from matcher.challenger.order_files import OrderFiles, source_of
+from matcher.challenger.plan import OPEN_QUESTIONS, QUESTIONS, Policy
+from matcher.challenger.status import StatusServer, health_of, line_of
+from matcher.errors import QuoinError
+from matcher.settings import SettingsError
+
+log = structlog.get_logger(__name__)
+
+# Exit codes; 2 is click's, for a command that was not understood.
+NOTHING_FOUND: Final = 0  # or ended by a signal, in order
+LIES_FOUND: Final = 1  # --once: lies were found; each was convicted or is being asked about
+CANNOT_WORK: Final = 3  # the chain does not answer, or is not this exchange's
+LIE_IS_FINAL: Final = 4  # a lie that nobody can revert any more
+
+PROGRESS_PAUSE: Final = 10.0  # seconds between two lines where nobody looks
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody chose on the command line, beside the chain and the account."""
+
+    order_files: tuple[str, ...] = ()
+    data: Path | None = None
+    convict: bool = True
+    answer: bool = False
+    once: bool = False
+    dry_run: bool = False
+    confirmations: int = 1
+    questions: int = QUESTIONS
+    open_questions: int = OPEN_QUESTIONS
+    file_patience: int | None = None
+    max_fee: int = 500
+    poll: float = 0.5
+    status_host: str = "127.0.0.1"
+    status_port: int | None = None
+
+
+def with_options(command: Any) -> Any:
+    """Add the options of `Choices` to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS: Final = [
+    click.option(
+        "--order-files",
+        multiple=True,
+        metavar="WHERE",
+        help="Published order files: a gateway's URL, a node's data/batches, or a directory of"
+        " <batch>.json; may be given several times, the nearest first.",
+    ),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Directory of the checkpoint; made if it is not there. Without it every start reads"
+        " the whole history.",
+    ),
+    click.option(
+        "--convict/--no-convict",
+        default=True,
+        show_default=True,
+        help="Prove lies, and ask about what nobody signed.",
+    ),
+    click.option(
+        "--answer/--no-answer",
+        default=False,
+        show_default=True,
+        help="Answer questions of others that the order files answer.",
+    ),
+    click.option("--once", is_flag=True, help="Judge what there is, act, and exit."),
+    click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing."),
+    click.option(
+        "--confirmations",
+        default=1,
+        show_default=True,
+        type=click.IntRange(1, MAX_CONFIRMATIONS),
+        help="Blocks from one on, itself included, until it counts.",
+    ),
+    click.option(
+        "--questions",
+        default=QUESTIONS,
+        show_default=True,
+        type=click.IntRange(0),
+        help="Asked about one batch, at most; an answered one costs its bond.",
+    ),
+    click.option(
+        "--open-questions",
+        default=OPEN_QUESTIONS,
+        show_default=True,
+        type=click.IntRange(0),
+        help="Bonds that lie in questions, at most.",
+    ),
+    click.option(
+        "--file-patience",
+        type=click.IntRange(0),
+        metavar="SECONDS",
+        help="After the commit, until an order file counts as missing; by default a quarter of W.",
+    ),
+    click.option(
+        "--max-fee",
+        default=500,
+        show_default=True,
+        type=click.IntRange(1),
+        help="Most gwei per gas that a transaction may pay.",
+    ),
+    click.option(
+        "--poll",
+        default=0.5,
+        show_default=True,
+        type=click.FloatRange(0.01),
+        help="Seconds between looks at the chain.",
+    ),
+    click.option("--status-host", default="127.0.0.1", show_default=True),
+    click.option(
+        "--status-port",
+        type=click.IntRange(0, 65_535),
+        help="Serve /v1/health and /metrics there; 0 takes a free one.",
+    ),
+]
+
+
+def challenge(
+    deployment: Deployment,
+    account: LocalAccount | None,
+    choices: Choices,
+    blobs: Sources | None = None,
+) -> int:
+    """Run a challenger until it is done or told to end; the exit code."""
+    challenger = Challenger(
+        deployment,
+        Options(
+            account=account,
+            dry_run=choices.dry_run,
+            confirmations=choices.confirmations,
+            poll=choices.poll,
+            policy=Policy(
+                convict=choices.convict,
+                answer=choices.answer,
+                questions=choices.questions,
+                open_questions=choices.open_questions,
+                file_patience=choices.file_patience,
+            ),
+            fees=FeePolicy(cap=choices.max_fee * GWEI),
+        ),
+        OrderFiles([source_of(where) for where in choices.order_files]),
+        blobs,
+        Checkpoints(choices.data) if choices.data else None,
+    )
+    ending = threading.Event()
+    _end_on_signals(ending)
+    try:
+        if choices.status_port is None:
+            return _work(challenger, choices, ending)
+        with _serve(challenger, choices) as server:
+            log.info("status", url=server.url)
+            return _work(challenger, choices, ending)
+    except FinalLie as error:
+        log.critical("a lie became final", reason=str(error))
+        return LIE_IS_FINAL
+    except QuoinError as error:
+        log.error("challenger failed", reason=str(error), kind=type(error).__name__)
+        return CANNOT_WORK
+
+
+def _work(challenger: Challenger, choices: Choices, ending: threading.Event) -> int:
+    progress = Progress(challenger)
+    with progress:
+        if choices.once:
+            challenger.run_once(ending)
+        else:
+            challenger.run(ending)
+    log.info("done", summary=line_of(health_of(challenger)))
+    if challenger.tally.final_lies:
+        return LIE_IS_FINAL
+    return LIES_FOUND if choices.once and challenger.tally.lies else NOTHING_FOUND
+
+
+def _serve(challenger: Challenger, choices: Choices) -> StatusServer:
+    host, port = choices.status_host, choices.status_port or 0
+    try:
+        return StatusServer(challenger, host, port)
+    except OSError as error:
+        raise SettingsError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
+
+
+def _end_on_signals(ending: threading.Event) -> None:
+    """SIGINT and SIGTERM end the work in order, if this is the thread that hears them."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def end(number: int, _frame: Any) -> None:
+        log.info("signal", name=signal.Signals(number).name)
+        ending.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
+class Progress:
+    """One line on a terminal, written over; elsewhere a log line now and then, when it changes."""
+
+    def __init__(self, challenger: Challenger):
+        self._challenger = challenger
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+        self._terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> "Progress":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        if self._terminal:
+            click.echo("", err=True)
+
+    def _show(self) -> None:
+        before, said_at = "", -PROGRESS_PAUSE
+        while not self._done.wait(1.0):
+            line = line_of(health_of(self._challenger))
+            if self._terminal:
+                click.echo(f"\r\x1b[2K{line[:200]}", nl=False, err=True)
+            elif line != before and time.monotonic() - said_at >= PROGRESS_PAUSE:
+                log.info("progress", line=line)
+                before, said_at = line, time.monotonic()
