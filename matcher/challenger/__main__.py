@@ -10,7 +10,8 @@ from web3 import HTTPProvider, Web3
 
 from matcher.blobs.sources import DevelopmentNode, Sources
 from matcher.chain.deployment import Deployment
-from matcher.challenger.command import CANNOT_WORK, Choices, challenge, with_options
+from matcher.challenger.command import CANNOT_WORK, challenge
+from matcher.challenger.options import Choices, with_options
 from matcher.errors import ChainError, QuoinError
 from matcher.settings import configure_logging, load_operator
 

@@ -19,7 +19,8 @@ from matcher.challenger.actions import Action
 from matcher.challenger.checkpoint import Checkpoints
 from matcher.challenger.faults import FinalLie
 from matcher.challenger.order_files import OrderFiles
-from matcher.challenger.plan import Planner, Policy
+from matcher.challenger.plan import Planner
+from matcher.challenger.policy import Policy
 from matcher.challenger.post import Fate, Outcome, Post
 from matcher.challenger.watch import Watch
 from matcher.errors import BlobMissing, ChainError, DeploymentError

@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Iterator
-from typing import Final
 
-import msgspec
 import structlog
 
 from matcher.challenger import witnesses
 from matcher.challenger.actions import Action, Answer, Ask, Convict, Execute, Reclaim
+from matcher.challenger.policy import Policy
 from matcher.challenger.questions import Key, Question
 from matcher.challenger.watch import Watch
 from matcher.reference.authorization import sides_of
@@ -16,38 +15,6 @@ from matcher.reference.judge import Finding, Standing, Unsigned, WrongMargin, Wr
 from matcher.types import Windows
 
 log = structlog.get_logger(__name__)
-
-QUESTIONS: Final = 4
-OPEN_QUESTIONS: Final = 64
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """How a challenger spends its ether, and on whom.
-
-    Attributes
-    ----------
-    convict : bool
-        Prove lies, ask, and execute what was not answered.
-    answer : bool
-        Answer questions that the published order files answer.
-    questions : int
-        Of ours about one batch, at most. One that stays unanswered reverts the batch; each that is
-        answered costs its bond. So this bounds what an operator can take from a challenger by
-        withholding a file and answering on chain: so many bonds per batch. If he forged the share
-        p of what he withholds, a batch escapes with probability (1 - p)^questions. Others'
-        questions are not counted: the operator might ask them himself.
-    open_questions : int
-        Bonds of ours that lie in questions, at most.
-    file_patience : int or None
-        Seconds after the commit from which on an order file is missing; by default a quarter of W,
-        for it must have been published before the commit, and asking takes place within W.
-    """
-
-    convict: bool = True
-    answer: bool = False
-    questions: int = QUESTIONS
-    open_questions: int = OPEN_QUESTIONS
-    file_patience: int | None = None
 
 
 class Planner:

@@ -22,6 +22,7 @@ from matcher.chain.clock import ChainClock, Moment
 from matcher.chain.committed import EVENTS as BATCH_EVENTS
 from matcher.chain.committed import CommittedBatches
 from matcher.chain.deployment import Deployment
+from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain.logs import SPAN, Log, LogReader, address_bytes
 from matcher.challenger.checkpoint import Checkpoint, Checkpoints
 from matcher.challenger.faults import CheckpointUnusable, LogsIncomplete
@@ -102,6 +103,10 @@ class Watch:
         confirmations: int = 1,
         span: int = SPAN,
     ):
+        if not 1 <= confirmations <= MAX_CONFIRMATIONS:
+            raise ValueError(
+                f"confirmations: found {confirmations}, allowed 1 to {MAX_CONFIRMATIONS}"
+            )
         self._w3 = w3
         self._deployment = deployment
         self._blobs = blobs

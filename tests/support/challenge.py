@@ -12,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 from matcher.challenger.challenger import Challenger, Options
 from matcher.challenger.checkpoint import Checkpoints
 from matcher.challenger.order_files import OrderFiles
-from matcher.challenger.plan import Policy
+from matcher.challenger.policy import Policy
 from matcher.reference import orderfile
 from matcher.reference.orderfile import Signed
 from matcher.reference.state import State
