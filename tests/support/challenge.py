@@ -18,7 +18,7 @@ from matcher.reference.orderfile import Signed
 from matcher.reference.state import State
 from matcher.reference.tree import keccak
 from matcher.reference.words import Credit, Fill, Op, pack_chunk
-from matcher.types import Order
+from matcher.types import Order, Withdrawal
 from tests.support.chain import Chain
 from tests.support.exchange import TOKENS, Batch, Exchange, copy_state
 
@@ -85,10 +85,10 @@ class Arena:
         until = self.chain.now + 100_000
         return Order(account, SYMBOL, buy, price, lots, self.orders, until, 0)
 
-    def signed(self, order: Order) -> Signed:
+    def signed(self, message: Order | Withdrawal) -> Signed:
         roles = self.exchange.roles
-        signer = roles.taker if order.account == self.taker else roles.maker
-        return Signed(order, self.exchange.sign(signer, order))
+        signer = roles.taker if message.account == self.taker else roles.maker
+        return Signed(message, self.exchange.sign(signer, message))
 
     def trade(self, lots: int = 5) -> tuple[Fill, list[Signed]]:
         """A fill and the orders that allow it."""
@@ -103,6 +103,12 @@ class Arena:
         if publish:
             self.shelf.files[number] = data
         return keccak(data)
+
+    def file_of(self, batch: Batch, used: Sequence[Signed]) -> None:
+        """Publish the file of a batch after all."""
+        data = orderfile.encode(batch.header.id, used)
+        assert keccak(data) == batch.header.extra
+        self.shelf.files[batch.header.id] = data
 
     def commit(
         self, *chunks: Sequence[Op], used: Sequence[Signed] = (), publish: bool = True

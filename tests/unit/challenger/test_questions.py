@@ -1,0 +1,161 @@
+"""Questions: asked about what nobody signed, answered, executed, and their bonds taken back."""
+
+import pytest
+
+from matcher.reference.words import Withdraw
+from matcher.types import Withdrawal
+from tests.support.challenge import Arena, balance, head, work
+from tests.support.exchange import TOKENS
+
+BOND = 10**16
+
+
+def test_unsigned_side_is_asked_about_and_reverts_its_batch_when_nobody_answers(
+    arena: Arena,
+) -> None:
+    fill, used = arena.trade()
+    arena.commit([fill], used=used[:1])  # the maker signed nothing
+    challenger = arena.challenger()
+    work(challenger)
+    assert challenger.tally.asked == 1
+    (question,) = challenger.watch.questions.open()
+    assert (question.batch, question.chunk, question.place, question.side) == (2, 0, 0, 1)
+    # Not before A has passed.
+    arena.chain.travel(arena.exchange.windows.answer - 5)
+    work(challenger)
+    assert head(arena.exchange) == 2
+    arena.chain.travel(10)
+    before = balance(arena.chain, challenger.post.address)
+    spent = challenger.tally.spent
+    work(challenger)
+    assert head(arena.exchange) == 1
+    assert challenger.tally.convicted == 1
+    assert challenger.tally.reclaimed == 1
+    assert challenger.watch.questions.open() == []
+    gas = challenger.tally.spent - spent
+    earned = balance(arena.chain, challenger.post.address) - before + gas
+    assert earned == challenger.tally.rewards + BOND > BOND
+
+
+def test_missing_file_is_asked_about_after_patience_and_answered_by_who_has_it(
+    arena: Arena,
+) -> None:
+    fill, used = arena.trade()
+    hidden = arena.file(used, publish=False)
+    batch = arena.exchange.commit([fill], extra=hidden)
+    challenger = arena.challenger(file_patience=50, questions=1)
+    work(challenger)
+    assert challenger.tally.asked == 0  # it may still turn up
+    arena.chain.at(batch.committed_at + 50)
+    work(challenger)
+    assert challenger.tally.asked == 1
+    # The operator has the file, and answers.
+    arena.file_of(batch, used)
+    operator = arena.challenger(arena.exchange.roles.operator, convict=False, answer=True)
+    work(operator)
+    assert operator.tally.answered == 1
+    work(challenger)
+    assert challenger.watch.questions.open() == []
+    arena.chain.travel(arena.exchange.windows.answer + 5)
+    work(challenger)
+    assert head(arena.exchange) == 2
+    assert challenger.tally.convicted == challenger.tally.reclaimed == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_missing_file_is_asked_about_within_the_bound_even_after_a_restart(
+    arena: Arena, count: int
+) -> None:
+    fills, used = zip(*(arena.trade(1) for _ in range(3)), strict=True)
+    arena.exchange.commit(fills, extra=arena.file([s for u in used for s in u], publish=False))
+    first = arena.challenger(file_patience=0, questions=count)
+    work(first)
+    assert first.tally.asked == count
+    again = arena.challenger(file_patience=0, questions=count, seed=8)
+    work(again)
+    assert again.tally.asked == 0
+    assert len(again.watch.questions.open()) == count
+
+
+def test_questions_of_others_do_not_use_up_the_bound(arena: Arena) -> None:
+    """An operator who asks himself about what he can answer would else silence everybody."""
+    fill, used = arena.trade()
+    good, signed = arena.trade()
+    arena.commit([fill, good], used=[*signed, used[0]])
+    friend = arena.challenger(arena.exchange.roles.outsider, file_patience=0, questions=4)
+    friend.watch._files = type(friend.watch._files)()  # sees no file: asks about anything
+    work(friend)
+    asked = friend.tally.asked
+    assert asked == 4
+    open_ones = {(q.place, q.side) for q in friend.watch.questions.open()}
+    challenger = arena.challenger(questions=1)
+    work(challenger)
+    assert challenger.tally.asked == (0 if (0, 1) in open_ones else 1)
+
+
+def test_question_that_is_answered_by_the_file_is_answered_for_withdrawals_too(
+    arena: Arena,
+) -> None:
+    until = arena.chain.now + 100_000
+    withdrawal = Withdrawal(arena.taker, 5 * TOKENS, 4096, until)
+    signed = arena.signed(withdrawal)
+    op = Withdraw(arena.taker, 5 * TOKENS, 4096)
+    batch = arena.exchange.commit([op], extra=arena.file([signed], publish=False))
+    asker = arena.challenger(arena.exchange.roles.outsider, file_patience=0)
+    work(asker)
+    assert asker.tally.asked == 1
+    arena.file_of(batch, [signed])
+    answerer = arena.challenger(answer=True)
+    work(answerer)
+    assert answerer.tally.answered == 1
+    assert answerer.tally.asked == 0
+    assert head(arena.exchange) == 2
+
+
+def test_question_of_another_is_left_to_him_at_first_and_executed_in_the_end(
+    arena: Arena,
+) -> None:
+    fill, used = arena.trade()
+    batch = arena.commit([fill], used=used[:1])
+    asker = arena.challenger(arena.exchange.roles.outsider)
+    work(asker)
+    other = arena.challenger()
+    work(other)
+    assert other.tally.asked == 0  # it was asked already
+    windows = arena.exchange.windows
+    (question,) = other.watch.questions.open()
+    due = question.asked_at + windows.answer
+    arena.chain.at(due + 5)
+    work(other)
+    assert head(arena.exchange) == 2
+    arena.chain.at(due + (batch.committed_at + windows.final_after - due) // 2 + 2)
+    before = balance(arena.chain, asker.post.address)
+    work(other)
+    assert head(arena.exchange) == 1
+    assert other.tally.convicted == 1
+    assert other.tally.rewards == 0  # it is the asker's
+    assert balance(arena.chain, asker.post.address) > before
+
+
+def test_bond_comes_back_when_the_batch_is_final_without_answer(arena: Arena) -> None:
+    fill, used = arena.trade()
+    batch = arena.exchange.commit([fill], extra=arena.file(used, publish=False))
+    challenger = arena.challenger(file_patience=0, questions=1)
+    work(challenger)
+    arena.exchange.finalize(batch)
+    arena.chain.mine()
+    again = arena.challenger()
+    work(again)
+    assert again.tally.reclaimed == 1
+    assert head(arena.exchange) == 2
+
+
+def test_known_answer_keeps_an_honest_batch_from_being_executed(arena: Arena) -> None:
+    fill, used = arena.trade()
+    batch = arena.exchange.commit([fill], extra=arena.file(used, publish=False))
+    asker = arena.challenger(arena.exchange.roles.outsider, file_patience=0, questions=1)
+    work(asker)
+    arena.file_of(batch, used)
+    arena.chain.at(batch.committed_at + arena.exchange.windows.final_after - 50)
+    work(arena.challenger())
+    assert head(arena.exchange) == 2
