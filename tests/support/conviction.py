@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from matcher.reference.judge import Unsigned
+from matcher.reference.witness_unauthorized import answer
+from matcher.reference.words import Fill
+from matcher.types import Order
 from tests.support.chain import ETHER, Receipt, Reverted, reverts
 from tests.support.decree import Fault
 from tests.support.exchange import BOND, copy_state
 from tests.support.liar import Liar, Lie, Told
 from tests.support.registry import FINAL, REVERTED, balance
 from tests.support.stage import FEES, HOLDER, LEAVER, MAKER, PENDING, SELLER, TAKER, Stage
+from tests.support.watcher import unanswered_witness
 
 EVERYBODY = (FEES, MAKER, TAKER, LEAVER, SELLER, HOLDER)
 WHOLE = 30  # place of what concerns a whole chunk
@@ -63,11 +67,29 @@ def convicted(lie: Lie, stage: Stage) -> None:
         x.total(),
         done.batch.header.operator,
     )
-    receipt = done.stage.watcher.convict(challenger, done.batch.header.id, lie.proof)
+    receipt = proved(lie, done)
     says_what_was_found(lie, done, receipt)
     pays_and_burns(done, receipt, before)
     is_undone(done, before)
     goes_on(done)
+
+
+def proved(lie: Lie, done: Told) -> Receipt:
+    """Convict, after all that was signed has failed to answer a question."""
+    watcher, challenger = done.stage.watcher, done.stage.x.roles.challenger
+    number, chain = done.batch.header.id, done.stage.x.chain
+    if not isinstance(lie.proof, Unsigned):
+        return watcher.convict(challenger, number, lie.proof)
+    witness = unanswered_witness(lie.proof)
+    watcher.ask(challenger, number, lie.proof)
+    asked_at = chain.now - 1
+    assert refuses_every_answer(done, lie.proof) > 0
+    chain.at(asked_at + done.stage.x.windows.answer)
+    with reverts("NotGuilty", number, lie.chunk, bytes(32)):  # there is still time to answer
+        watcher.send(challenger, "unauthorized_prover", number, witness)
+    receipt = watcher.send(challenger, "unauthorized_prover", number, witness)
+    watcher.reclaim(challenger, watcher.batch(number), lie.proof)
+    return receipt
 
 
 def says_what_was_found(lie: Lie, done: Told, receipt: Receipt) -> None:
@@ -148,15 +170,22 @@ def hire(x: Any) -> None:
 
 
 def refuses_every_answer(done: Told, question: Unsigned) -> int:
-    """All that was ever signed is tried as an answer, and refused; how many."""
-    from matcher.reference.witness_unauthorized import answer
+    """What was signed for this batch is tried as an answer, and refused; how many.
 
+    The older messages, of slots that this batch does not touch, are left out.
+    """
     x, watcher = done.stage.x, done.stage.watcher
     number = done.batch.header.id
     body, after = watcher.body(number), watcher.state_before(number, question.chunk + 1)
+    is_fill = isinstance(done.plan.chunks[question.chunk][question.place], Fill)
+    older = {signed.message for signed in done.older}
+    candidates = [
+        signed
+        for signed in done.plan.messages
+        if signed.message not in older and (isinstance(signed.message, Order) or not is_fill)
+    ]
     prover = x.deployment.contract("unauthorized_prover")
-    tried = 0
-    for signed in done.plan.messages:
+    for signed in candidates:
         message = answer(body, question.chunk, question.place, question.side, signed, after)
         call = prover.functions.answer(
             done.batch.encoded(), question.chunk, question.place, question.side, message
@@ -164,7 +193,6 @@ def refuses_every_answer(done: Told, question: Unsigned) -> int:
         try:
             x.chain.call(call)
         except Reverted:
-            tried += 1
             continue
         raise AssertionError(f"{signed.message} answers {question}")
-    return tried
+    return len(candidates)

@@ -20,6 +20,7 @@ from matcher.reference.faults import Fault as Rule
 from matcher.reference.judge import Lie as Proof
 from matcher.reference.judge import Unsigned, Verdict, WrongMargin, WrongTransition
 from matcher.reference.leaf import Slot
+from matcher.reference.orderfile import Signed
 from matcher.reference.state import State
 from matcher.reference.words import Op, Release, pack_chunk
 from matcher.types import MAX_POSITIONS, U24, U32, U56, U64
@@ -40,6 +41,8 @@ class Liar:
         The honest batch.
     facts : Context
         What the liar takes for the chain's facts.
+    older : list of Signed
+        Messages of the life before.
     overlooked : set of Rule
         Rules of section 5 that its software does not know.
     effects : dict of int to Effect
@@ -53,6 +56,7 @@ class Liar:
     stage: Stage
     plan: Plan
     facts: Context
+    older: list[Signed]
     overlooked: set[Rule] = field(default_factory=set)
     effects: dict[int, Effect] = field(default_factory=dict)
     roots: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict)
@@ -62,7 +66,8 @@ class Liar:
     def on(cls, stage: Stage) -> Liar:
         """On a stage of its own, so far honest."""
         own = stage.clone()
-        return cls(own, own.plan(), copy.deepcopy(own.x.context))
+        older = list(own.messages)
+        return cls(own, own.plan(), copy.deepcopy(own.x.context), older)
 
     def tell(self) -> Told:
         """Commit the batch."""
@@ -79,7 +84,8 @@ class Liar:
         self.stage.watcher.shown(previous.header.id + 1, file)
         batch = x._commit(words, state, built_at, orderfile.file_hash(file))
         x.state = copy_state(state)
-        return Told(self.stage, self.plan, batch, previous, [*before, copy_state(state)])
+        states = [*before, copy_state(state)]
+        return Told(self.stage, self.plan, batch, previous, states, self.older)
 
     def _chunk(self, number: int, ops: list[Op], state: State) -> list[int]:
         """Apply a chunk as the liar's software does, and put it into words."""
@@ -157,6 +163,8 @@ class Told:
     ----------
     states : list of State
         Before each chunk, and after the last.
+    older : list of Signed
+        Messages of the life before.
     """
 
     stage: Stage
@@ -164,6 +172,7 @@ class Told:
     batch: Batch
     previous: Batch
     states: list[State]
+    older: list[Signed]
 
     def verdict(self) -> Verdict:
         """What the model finds in the batch, from the chain's logs and order files."""

@@ -21,7 +21,10 @@ from matcher.reference.header import BLOB
 from matcher.reference.judge import Judge, Lie, Standing, Unsigned, Verdict, WrongMargin
 from matcher.reference.openings import BlobBody, Body, CalldataBody
 from matcher.reference.state import State
+from matcher.reference.witness_margin import margin
 from matcher.reference.witness_transition import transition
+from matcher.reference.witness_unauthorized import opening
+from matcher.reference.witness_unauthorized import verdict as unanswered
 from tests.support.chain import Chain, Receipt
 from tests.support.exchange import header_tuple
 
@@ -104,11 +107,15 @@ class Watcher:
 
     def margin(self, number: int, chunk: int, account: int, release: int | None = None) -> bytes:
         """Witness of MARGIN for an account; the chunk and those before it follow."""
-        from matcher.reference.witness_margin import margin
-
         before = self.state_before(number, chunk)
         after = self.state_before(number, chunk + 1)
         return margin(self.body(number), chunk, account, before, after, release)
+
+    def reclaim(self, sender: LocalAccount, batch: Standing, lie: Unsigned) -> Receipt:
+        """Take back the bond of a question that died with its batch."""
+        prover = self.deployment.contract("unauthorized_prover")
+        call = prover.functions.reclaim(header_tuple(batch.header), lie.chunk, lie.place, lie.side)
+        return self.chain.send(sender, call)
 
     def convict(self, sender: LocalAccount, number: int, lie: Lie) -> Receipt:
         """Prove a lie about a batch, whatever it takes; the receipt of the conviction."""
@@ -137,8 +144,6 @@ class Watcher:
 
     def ask(self, sender: LocalAccount, number: int, lie: Unsigned) -> Receipt:
         """Ask who signed a side of an op."""
-        from matcher.reference.witness_unauthorized import opening
-
         batch = self.batch(number)
         prover = self.deployment.contract("unauthorized_prover")
         word = opening(self.body(number), lie.chunk, lie.place)
@@ -150,6 +155,4 @@ class Watcher:
 
 def unanswered_witness(lie: Unsigned) -> bytes:
     """Witness of UNAUTHORIZED once the time to answer has passed."""
-    from matcher.reference.witness_unauthorized import verdict
-
-    return verdict(lie.chunk, lie.place, lie.side)
+    return unanswered(lie.chunk, lie.place, lie.side)
