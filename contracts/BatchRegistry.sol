@@ -6,17 +6,20 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {BatchStatus, IBatchRegistry, Provers, Windows} from "./interfaces/IBatchRegistry.sol";
 import {IProver} from "./interfaces/IProver.sol";
+import {Blobs} from "./libraries/Blobs.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Merkle} from "./libraries/Merkle.sol";
 import {Messages} from "./libraries/Messages.sol";
+import {Openings} from "./libraries/Openings.sol";
 import {
     HeaderInfo,
     HeaderInfoLibrary,
+    MODE_BLOB,
     MODE_CALLDATA,
     PROTOCOL_VERSION
 } from "./types/HeaderInfo.sol";
 import {HeadWord} from "./types/HeadWord.sol";
-import {CHUNK_WORDS, OP_ROOT_HI, OP_ROOT_LO, OpWord} from "./types/OpWord.sol";
+import {CHUNK_WORDS} from "./types/OpWord.sol";
 import {Header} from "./types/Proofs.sol";
 import {RingWord, RingWordLibrary} from "./types/RingWord.sol";
 import {Fault, Verdict} from "./types/Verdict.sol";
@@ -98,30 +101,38 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
         bytes32 extra,
         uint256[] calldata words
     ) external returns (uint40 id) {
-        HeadWord current = _head;
-        _requireOperator(current);
-        _requireTime(builtAt, current.builtAt());
-        bytes32 found = blockhash(anchor);
-        require(found != 0 && found == anchorHash, AnchorMismatch(anchor, found, anchorHash));
-        uint256 chunkCount = _requireChunks(words.length);
-        id = current.id() + 1;
-        _requireRoom(id, current.top());
-
-        Header memory header;
-        header.info = HeaderInfoLibrary.make(
-            PROTOCOL_VERSION, current.operator(), MODE_CALLDATA, id, builtAt, uint16(chunkCount)
+        (HeadWord current, Header memory header) = _openBatch(
+            builtAt, parent, anchor, anchorHash, MODE_CALLDATA, _requireChunks(words.length)
         );
-        header.parent = _requireParent(current.id(), parent);
-        header.stateRoot = _lastRoot(words);
+        id = header.info.id();
+        header.stateRoot = Openings.statedBy(words[words.length - 2], words[words.length - 1]);
         header.extra = extra;
         header.chunksRoot = _emitBody(id, words);
-        bytes32 batchHash = header.hashMemory();
+        _closeBatch(current, header);
+    }
 
-        _setPlace(id, RingWordLibrary.make(batchHash, uint40(block.timestamp)));
-        current = current.setId(id).setBuiltAt(builtAt);
-        _head = id > current.top() ? current.setTop(id) : current;
-
-        emit BatchCommitted(id, batchHash, header);
+    /// @inheritdoc IBatchRegistry
+    function commitBlobs(
+        uint40 builtAt,
+        bytes32 parent,
+        uint256 anchor,
+        bytes32 anchorHash,
+        bytes32 extra,
+        uint16 chunkCount,
+        bytes calldata opening
+    ) external returns (uint40 id) {
+        require(chunkCount != 0, WordCount(0));
+        (HeadWord current, Header memory header) =
+            _openBatch(builtAt, parent, anchor, anchorHash, MODE_BLOB, chunkCount);
+        id = header.info.id();
+        bytes32[] memory versionedHashes = Blobs.ofTransaction(Openings.blobCount(chunkCount));
+        header.stateRoot = Openings.rootInBlob(
+            versionedHashes[versionedHashes.length - 1], chunkCount - 1, opening
+        );
+        header.extra = extra;
+        header.blobsHash = Blobs.hashOf(versionedHashes);
+        emit BatchBlobs(id, versionedHashes);
+        _closeBatch(current, header);
     }
 
     /// @inheritdoc IBatchRegistry
@@ -346,6 +357,43 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
         emit BatchCommitted(0, batchHash, header);
     }
 
+    /// Every guard of a commit, and the header as far as both modes have it in common.
+    function _openBatch(
+        uint40 builtAt,
+        bytes32 parent,
+        uint256 anchor,
+        bytes32 anchorHash,
+        uint8 mode,
+        uint16 chunkCount
+    ) private view returns (HeadWord current, Header memory header) {
+        current = _head;
+        _requireOperator(current);
+        _requireTime(builtAt, current.builtAt());
+        bytes32 found = blockhash(anchor);
+        require(found != 0 && found == anchorHash, AnchorMismatch(anchor, found, anchorHash));
+        uint40 id = current.id() + 1;
+        _requireRoom(id, current.top());
+        header.info = HeaderInfoLibrary.make(
+            PROTOCOL_VERSION, current.operator(), mode, id, builtAt, chunkCount
+        );
+        header.parent = _requireParent(current.id(), parent);
+    }
+
+    /// Makes a batch the head.
+    function _closeBatch(HeadWord current, Header memory header) private {
+        uint40 id = header.info.id();
+        bytes32 batchHash = header.hashMemory();
+        _setPlace(id, RingWordLibrary.make(batchHash, uint40(block.timestamp)));
+        current = current.setId(id).setBuiltAt(header.info.builtAt());
+        _head = id > current.top() ? current.setTop(id) : current;
+        (bytes32 topic, uint256 idTopic) = (BatchCommitted.selector, id);
+        // emit BatchCommitted(id, batchHash, header);
+        // from where it stands: a struct of six words is contiguous in memory.
+        assembly ("memory-safe") {
+            log3(header, 192, topic, idTopic, batchHash)
+        }
+    }
+
     /// Emits `BatchBody(id, words)` and returns the root over the words.
     function _emitBody(uint40 id, uint256[] calldata words) private returns (bytes32) {
         bytes32 topic = BatchBody.selector;
@@ -365,18 +413,6 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
             log2(data, add(size, 0x40), topic, id)
         }
         return Merkle.rootInPlace(start, words.length);
-    }
-
-    /// The state root that the last chunk states. Read from the words, so that it is nobody's word.
-    function _lastRoot(uint256[] calldata words) private pure returns (bytes32) {
-        OpWord high = OpWord.wrap(words[words.length - 2]);
-        OpWord low = OpWord.wrap(words[words.length - 1]);
-        require(
-            high.kind() == OP_ROOT_HI && high.isWellFormed() && low.kind() == OP_ROOT_LO
-                && low.isWellFormed(),
-            RootMissing(OpWord.unwrap(high), OpWord.unwrap(low))
-        );
-        return bytes32(uint256(high.half()) << 128 | low.half());
     }
 
     function _place(uint40 id) private view returns (RingWord) {
@@ -419,10 +455,8 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
     function _requireOperator(HeadWord current) private view {
         uint16 index = current.operator();
         Operator storage operator = _operators[index];
-        require(
-            index != 0 && msg.sender == operator.account, NotOperator(msg.sender, index)
-        );
-        uint256 bond = operator.bond;
+        (address account, uint256 bond) = (operator.account, operator.bond);
+        require(index != 0 && msg.sender == account, NotOperator(msg.sender, index));
         require(bond >= minBond, BondTooSmall(index, bond, minBond));
         require(!current.paused(), CommitsPaused());
         require(!current.frozen(), ExchangeIsFrozen());
@@ -437,12 +471,13 @@ contract BatchRegistry is IBatchRegistry, Ownable2Step {
         );
     }
 
-    function _requireChunks(uint256 wordCount) private pure returns (uint256 chunkCount) {
-        chunkCount = wordCount / CHUNK_WORDS;
+    function _requireChunks(uint256 wordCount) private pure returns (uint16) {
+        uint256 chunkCount = wordCount / CHUNK_WORDS;
         require(
             wordCount % CHUNK_WORDS == 0 && chunkCount != 0 && chunkCount <= type(uint16).max,
             WordCount(wordCount)
         );
+        return uint16(chunkCount);
     }
 
     /// The place after the new batch's must be empty or final. So was then its own, when the batch

@@ -32,7 +32,7 @@ struct Provers {
 /// Binds batches: one ring word per batch, one packed head slot, and nothing more. Holds the bonds
 /// of operators, and is the one place that reverts and slashes.
 interface IBatchRegistry {
-    // --- commit
+    // --- commit (beside those of `Openings` and `Blobs`)
     /// `operator` is the current one's index, 0 if there is none.
     error NotOperator(address caller, uint16 operator);
     error BondTooSmall(uint16 index, uint256 bond, uint256 minBond);
@@ -48,8 +48,6 @@ interface IBatchRegistry {
     error RingFull(uint40 id, uint256 finalAt);
     /// Allowed is a multiple of 32 from 32 to 32 * 65535.
     error WordCount(uint256 found);
-    /// The last two words are not ROOT_HI and ROOT_LO.
-    error RootMissing(uint256 high, uint256 low);
 
     // --- revert
     error NotProver(address prover);
@@ -82,6 +80,7 @@ interface IBatchRegistry {
 
     event BatchCommitted(uint40 indexed id, bytes32 indexed batchHash, Header header);
     event BatchBody(uint40 indexed id, uint256[] words);
+    event BatchBlobs(uint40 indexed id, bytes32[] versionedHashes);
     /// `place`: word of the chunk; 30 for what concerns the whole of it.
     event BatchConvicted(
         uint40 indexed id, address indexed prover, Fault fault, uint16 chunk, uint8 place
@@ -109,6 +108,20 @@ interface IBatchRegistry {
         bytes32 anchorHash,
         bytes32 extra,
         uint256[] calldata words
+    ) external returns (uint40 id);
+
+    /// Commits the next batch in blob mode: its words are the elements of the transaction's blobs,
+    /// `chunkCount` chunks of them, in exactly as many blobs as they fill. Emits the header and the
+    /// versioned hashes. `opening` shows the last chunk's two ROOT words: commitment:48,
+    /// high:32 proof:48, low:32 proof:48. All else as in `commit`.
+    function commitBlobs(
+        uint40 builtAt,
+        bytes32 parent,
+        uint256 anchor,
+        bytes32 anchorHash,
+        bytes32 extra,
+        uint16 chunkCount,
+        bytes calldata opening
     ) external returns (uint40 id);
 
     /// By anybody: asks one of the provers about batch `header.info.id()`, which stands and is not

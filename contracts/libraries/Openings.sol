@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MODE_BLOB} from "../types/HeaderInfo.sol";
-import {CHUNK_WORDS, OP_ROOT_HI, OP_ROOT_LO, OpWord} from "../types/OpWord.sol";
+import {CHUNK_WORDS, OP_ROOT_HI, OP_ROOT_LO} from "../types/OpWord.sol";
 import {Header} from "../types/Proofs.sol";
 import {Reader} from "../types/Reader.sol";
 import {Blobs} from "./Blobs.sol";
@@ -22,6 +22,7 @@ library Openings {
     uint256 private constant BLOB_CHUNKS = 128;
     uint256 private constant CHUNK_DEPTH = 5;
     uint256 private constant HIGH_PLACE = 30; // of ROOT_HI in a chunk
+    uint256 private constant ROOT_BYTES = 208; // of a root in blob mode
 
     error ChunkUnknown(uint256 chunk, uint256 chunkCount);
     error BlobsMismatch(bytes32 found, bytes32 blobsHash);
@@ -49,8 +50,8 @@ library Openings {
         body.chunkCount = header.info.chunkCount();
         body.inBlobs = header.info.mode() == MODE_BLOB;
         if (body.inBlobs) {
-            body.versionedHashes = reader.words((body.chunkCount + BLOB_CHUNKS - 1) / BLOB_CHUNKS);
-            bytes32 found = keccak256(abi.encodePacked(body.versionedHashes));
+            body.versionedHashes = reader.words(blobCount(body.chunkCount));
+            bytes32 found = Blobs.hashOf(body.versionedHashes);
             require(found == header.blobsHash, BlobsMismatch(found, header.blobsHash));
         } else {
             body.chunksRoot = header.chunksRoot;
@@ -87,18 +88,40 @@ library Openings {
         returns (bytes32)
     {
         _requireChunk(body, number);
+        if (body.inBlobs) {
+            bytes32 versionedHash = body.versionedHashes[number / BLOB_CHUNKS];
+            return rootInBlob(versionedHash, number, reader.bytesOf(ROOT_BYTES));
+        }
+        (uint256 high, uint256 low) = (reader.word(), reader.word());
+        bytes32 node = Merkle.node(bytes32(high), bytes32(low));
+        _requireNode(body, reader, node, (CHUNK_WORDS * number + HIGH_PLACE) / 2, 1, 3);
+        return statedBy(high, low);
+    }
+
+    /// The state root that a chunk states, in the blob that holds it.
+    function rootInBlob(bytes32 versionedHash, uint256 number, bytes calldata opening)
+        internal
+        view
+        returns (bytes32)
+    {
+        uint256 at;
         uint256 high;
         uint256 low;
-        if (body.inBlobs) {
-            uint256 commitmentAt = reader.skip(Blobs.COMMITMENT_BYTES);
-            high = _element(body, reader, number, HIGH_PLACE, commitmentAt);
-            low = _element(body, reader, number, HIGH_PLACE + 1, commitmentAt);
-        } else {
-            (high, low) = (reader.word(), reader.word());
-            bytes32 node = Merkle.node(bytes32(high), bytes32(low));
-            _requireNode(body, reader, node, (CHUNK_WORDS * number + HIGH_PLACE) / 2, 1, 3);
+        // high = uint256(bytes32(opening[48:80]));
+        // low = uint256(bytes32(opening[128:160]));
+        // and the position of opening[0] in calldata. What lies behind the end is no proof.
+        assembly ("memory-safe") {
+            at := opening.offset
+            high := calldataload(add(at, 48))
+            low := calldataload(add(at, 128))
         }
+        Blobs.requireRoot(versionedHash, number % BLOB_CHUNKS, high, low, at, at + 80, at + 160);
         return statedBy(high, low);
+    }
+
+    /// How many blobs so many chunks fill.
+    function blobCount(uint256 chunkCount) internal pure returns (uint256) {
+        return (chunkCount + BLOB_CHUNKS - 1) / BLOB_CHUNKS;
     }
 
     /// One word of a chunk.
@@ -117,15 +140,14 @@ library Openings {
         _requireNode(body, reader, bytes32(value), CHUNK_WORDS * number + place, 0, 3);
     }
 
-    /// The state root in a chunk's last two words.
+    /// The state root in a chunk's last two words, which must be well-formed.
     function statedBy(uint256 high, uint256 low) internal pure returns (bytes32) {
-        (OpWord first, OpWord second) = (OpWord.wrap(high), OpWord.wrap(low));
+        // zero:8 kind:8 half:128 reserved:112, the last of which is zero
         require(
-            first.kind() == OP_ROOT_HI && first.isWellFormed() && second.kind() == OP_ROOT_LO
-                && second.isWellFormed(),
+            high >> 240 == OP_ROOT_HI && low >> 240 == OP_ROOT_LO && uint112(high | low) == 0,
             RootMissing(high, low)
         );
-        return bytes32(uint256(first.half()) << 128 | second.half());
+        return bytes32(uint256(uint128(high >> 112)) << 128 | uint128(low >> 112));
     }
 
     // --- private

@@ -9,12 +9,14 @@ Time stands still unless told: a block is one second after its parent, or at the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
+from eth.precompiles import point_evaluation
 from eth.vm.spoof import SpoofTransaction
 from eth_abi.abi import decode
 from eth_account import Account
@@ -33,6 +35,11 @@ GENESIS_TIME = 1_800_000_000  # 2027-01-15 08:00 UTC
 GAS_LIMIT = 1 << 24  # EIP-7825
 TIP = 10**9
 ETHER = 10**18
+BLOB_GAS = 1 << 17  # of each blob
+MAX_BLOB_FEE = 10**9  # wei per blob gas
+
+# py-evm reads the points of the KZG ceremony for every opening, which takes two seconds each.
+point_evaluation.load_trusted_setup = cache(point_evaluation.load_trusted_setup)
 
 
 def account(name: str) -> LocalAccount:
@@ -63,7 +70,7 @@ class Receipt:
     """What a successful transaction did.
 
     `gas` is what the sender was charged for, read from its balance: py-evm's receipts are too low
-    where a capped refund meets the floor of EIP-7623.
+    where a capped refund meets the floor of EIP-7623. What blobs cost is left out.
     """
 
     gas: int
@@ -208,8 +215,11 @@ class Chain:
         to: str | None = None,
         data: bytes = b"",
         value: int = 0,
+        blobs: Sequence[bytes] = (),
     ) -> Receipt:
         """Sign one transaction, execute it in a block of its own, and decode what it did.
+
+        With `blobs`, their versioned hashes, it is one of EIP-4844; the blobs are nowhere.
 
         Raises
         ------
@@ -234,14 +244,20 @@ class Chain:
         }
         if to is not None:
             fields["to"] = Web3.to_checksum_address(to)
+        if blobs:
+            fields |= {"blobVersionedHashes": list(blobs), "maxFeePerBlobGas": MAX_BLOB_FEE}
         before = state.get_balance(source)
         signed = sender.sign_transaction(fields)
         transaction = self.evm.get_vm().get_transaction_builder().decode(signed.raw_transaction)
         time = self.now
+        spent = len(blobs) * BLOB_GAS * state.blob_base_fee
         _, receipt, computation = self.evm.apply_transaction(transaction)
+        # py-evm leaves this to who makes a block of several transactions at once.
+        self.evm.header = self.evm.header.copy(blob_gas_used=len(blobs) * BLOB_GAS)
         self.mine()
         after = self.evm.get_vm().state.get_balance(source)
-        gas = (before - after - (0 if computation.is_error else value)) // (base + TIP)
+        spent += 0 if computation.is_error else value
+        gas = (before - after - spent) // (base + TIP)
         if computation.is_error:
             raise Reverted(self.artifacts.revert(bytes(computation.output)), gas)
         created = computation.msg.storage_address if to is None else None

@@ -6,12 +6,14 @@ either, and builds beside it the headers that the model expects.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from matcher.reference.header import Header, genesis, parent_of
+from matcher.reference.header import BLOB, Header, genesis, parent_of
+from matcher.reference.openings import BlobBody
 from matcher.reference.tree import ZERO, keccak, words_root
 from matcher.reference.words import pack_chunk
 from matcher.types import Windows
@@ -152,6 +154,59 @@ class Registry:
         )
         assert receipt.names() == ["BatchBody", "BatchCommitted"]
         assert receipt.event("BatchBody") == {"id": header.id, "words": tuple(body)}
+        assert receipt.event("BatchCommitted") == {
+            "id": header.id,
+            "batchHash": header.batch_hash(),
+            "header": header_tuple(header),
+        }
+        self.head = Committed(header, receipt.time, receipt)
+        return self.head
+
+    def blob_arguments(
+        self,
+        body: BlobBody,
+        *,
+        chunks: int | None = None,
+        opening: bytes | None = None,
+        **others: Any,
+    ) -> tuple[Any, ...]:
+        """What `commitBlobs` takes for these words."""
+        *common, _ = self.arguments(**others)
+        count = len(body.words) // 32 if chunks is None else chunks
+        shown = body.root(count - 1) if opening is None else opening
+        return (*common, count, shown)
+
+    def commit_blobs(
+        self,
+        body: BlobBody,
+        *,
+        sender: LocalAccount | None = None,
+        operator: int = 1,
+        hashes: Sequence[bytes] | None = None,
+        **others: Any,
+    ) -> Committed:
+        """Commit the next batch in blobs and check what was emitted."""
+        args = self.blob_arguments(body, **others)
+        call = self.functions.commitBlobs(*args)
+        carried = body.versioned_hashes if hashes is None else hashes
+        receipt = self.chain.send(sender or self.roles.operator, call, blobs=carried)
+        built_at, _, _, _, extra, count, _ = args
+        header = Header(
+            operator=operator,
+            mode=BLOB,
+            id=self.head.header.id + 1,
+            built_at=built_at,
+            chunk_count=count,
+            parent=parent_of(self.head.header.batch_hash()),
+            state_root=stated_root(list(body.words)),
+            blobs_hash=body.blobs_hash,
+            extra=extra,
+        )
+        assert receipt.names() == ["BatchBlobs", "BatchCommitted"]
+        assert receipt.event("BatchBlobs") == {
+            "id": header.id,
+            "versionedHashes": tuple(body.versioned_hashes),
+        }
         assert receipt.event("BatchCommitted") == {
             "id": header.id,
             "batchHash": header.batch_hash(),
