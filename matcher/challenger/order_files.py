@@ -1,5 +1,6 @@
 """Where published order files are had from. Nobody is trusted: the chain has each file's hash."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,7 +13,9 @@ from matcher.reference.orderfile import file_hash
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT: Final = 10.0  # seconds
+TIMEOUT: Final = 5.0  # seconds without a byte
+PATIENCE: Final = 30.0  # seconds for a whole file
+LONG: Final = 1.0  # seconds
 MOST_BYTES: Final = 64 << 20  # of a file; a full batch has about 4 MB
 
 
@@ -86,6 +89,7 @@ class Gateway:
 
     def fetch(self, batch_id: int, extra: bytes) -> bytes | None:  # noqa: ARG002
         """Ask for the file of a batch."""
+        until = time.monotonic() + PATIENCE
         with self._http.stream("GET", f"/v1/batches/{batch_id}/orders") as answer:
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
@@ -95,6 +99,8 @@ class Gateway:
                 data += part
                 if len(data) > MOST_BYTES:
                     raise OSError(f"an order file of more than {MOST_BYTES} bytes")
+                if time.monotonic() > until:
+                    raise OSError(f"an order file that takes more than {PATIENCE:.0f} s")
             return bytes(data)
 
 
@@ -105,10 +111,16 @@ class OrderFiles:
     ----------
     sources : sequence of OrderFileSource
         The nearest first.
+
+    Notes
+    -----
+    A source may be the very operator who is judged, and have reason to answer slowly. One that took
+    long is left alone for nine times as long, so that it never takes more than a tenth of our time.
     """
 
     def __init__(self, sources: Sequence[OrderFileSource] = ()):
         self._sources = tuple(sources)
+        self._alone_until = [0.0] * len(self._sources)
         self._said: set[str] = set()
 
     def find(self, batch_id: int, extra: bytes) -> bytes | None:
@@ -120,12 +132,19 @@ class OrderFiles:
         extra : bytes
             Of the batch's header: the file's keccak256.
         """
-        for source in self._sources:
+        for number, source in enumerate(self._sources):
+            began = time.monotonic()
+            if began < self._alone_until[number]:
+                continue
             try:
                 data = source.fetch(batch_id, extra)
             except (OSError, httpx.HTTPError) as error:
                 self._say("order file source fails", source, reason=str(error)[:200])
                 continue
+            finally:
+                took = time.monotonic() - began
+                if took > LONG:
+                    self._alone_until[number] = began + 10 * took
             if data is None:
                 continue
             if file_hash(data) == extra:

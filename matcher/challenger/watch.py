@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from web3 import Web3
-from web3.exceptions import BlockNotFound
+from web3.exceptions import BlockNotFound, Web3Exception
 
 from matcher.blobs.sources import Sources
 from matcher.chain.audit.records import NAMES as RECORDS
@@ -29,7 +29,7 @@ from matcher.challenger.faults import CheckpointUnusable, LogsIncomplete
 from matcher.challenger.order_files import OrderFiles
 from matcher.challenger.questions import EVENTS as QUESTION_EVENTS
 from matcher.challenger.questions import Questions
-from matcher.errors import BlobMissing, ChainError, DeploymentError, ProtocolError
+from matcher.errors import BlobMissing, DeploymentError, ProtocolError
 from matcher.reference import records as r
 from matcher.reference.chain import Chain
 from matcher.reference.header import Header, decode
@@ -199,14 +199,15 @@ class Watch:
             self._begin()
         try:
             return self._judge_next() if self._queue else self._read_on(self._moment)
-        except BlobMissing:
-            raise
-        except ChainError:
-            self._rebuild("the node contradicts itself")
+        except (BlobMissing, OSError, Web3Exception):
             raise
         except ProtocolError as error:  # a header that is none
             self._rebuild("the node contradicts itself")
             raise LogsIncomplete(str(error)) from error
+        except Exception as error:
+            # Whatever was half done is done anew.
+            self._rebuild(f"{type(error).__name__}")
+            raise
 
     def _require_chain(self) -> None:
         """The deployment's own block is on this chain."""

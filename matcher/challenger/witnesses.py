@@ -48,7 +48,7 @@ def of_silence(chunk: int, place: int, side: int) -> bytes:
 
 def answer(judge: Judge, batch: Standing, question: Question) -> bytes | None:
     """The message that answers a question; None if the batch's order file has none."""
-    published = judge.published(batch.header, _scratch(batch))
+    published = judge.published(batch.header, batch.words, _scratch(batch))
     after = _after(judge, batch, question.chunk)
     if published is None or after is None:
         return None

@@ -18,8 +18,11 @@ from matcher.reference.leaf import Account
 from matcher.reference.orderfile import Signed, decode
 from matcher.reference.state import State, named_by
 from matcher.reference.tree import ZERO, words_root
-from matcher.reference.words import Fill, Nop, Op, Release, unpack_chunk
-from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION
+from matcher.reference.words import KIND_BITS, WORD_BITS, Fill, Nop, Op, Release, unpack_chunk
+from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION, OpKind
+
+# Sides of an op that somebody signs.
+SIDES: dict[int, int] = {OpKind.FILL: 2, OpKind.WITHDRAW: 1, OpKind.TRANSFER: 1}
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class Judge:
         """Judge and apply the chunks, up to the first wrong transition."""
         header = fact.header
         context = self.chain.context(header.built_at)
-        published = self.published(header, verdict)
+        published = self.published(header, fact.words, verdict)
         for number, words in enumerate(chunks_of(fact.words)):
             if not self.follows(number, words, context, published, verdict):
                 return  # what comes after a wrong transition means nothing
@@ -204,8 +207,13 @@ class Judge:
             )
         return [what for what, holds in rules.items() if not holds]
 
-    def published(self, header: Header, verdict: Verdict) -> list[Signed] | None:
-        """The messages of the batch's order file; None if nobody showed it."""
+    def published(
+        self, header: Header, words: Sequence[int], verdict: Verdict
+    ) -> list[Signed] | None:
+        """The messages of the batch's order file; None if nobody showed it.
+
+        Not more of them than the words can use, so that no file keeps its reader busy for days.
+        """
         data = self.chain.order_files.get(header.extra)
         if data is None:
             return None
@@ -217,7 +225,10 @@ class Judge:
             return []
         if batch != header.id:
             verdict.find("ORDER_FILE", "file", f"it is of batch {batch}")
-        return used
+        most = sum(SIDES.get(word >> WORD_BITS - KIND_BITS, 0) for word in words)
+        if len(used) > most:
+            verdict.find("ORDER_FILE", "file", f"{len(used)} messages for {most} sides")
+        return used[:most]
 
     def follows(
         self,
@@ -317,7 +328,7 @@ class Judge:
     def read_file(self, batch: Standing) -> None:
         """Judge by an order file that was not known when its batch was judged."""
         header, verdict = batch.header, batch.verdict
-        published = self.published(header, verdict)
+        published = self.published(header, batch.words, verdict)
         if published is None:
             return
         for number, ops, state in self.chunks(batch):

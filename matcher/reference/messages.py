@@ -55,6 +55,16 @@ def terms(message: Any) -> dict[str, Any]:
     return {name: getattr(message, RENAMED.get(name, name)) for name in names}
 
 
+def outside_type(message: Any) -> str:
+    """The first field that its type cannot hold, and what it holds; empty if there is none."""
+    inside = TYPES[type(message)].split("(")[1].rstrip(")")
+    for field, value in zip(inside.split(","), terms(message).values(), strict=True):
+        kind, name = field.split(" ")
+        if kind.startswith("uint") and not 0 <= value < 1 << int(kind.removeprefix("uint")):
+            return f"{name}: found {str(value)[:80]}, allowed a {kind}"
+    return ""
+
+
 def struct_hash(message: Any) -> bytes:
     """``hashStruct(message)``."""
     type_hash = keccak(TYPES[type(message)].encode())

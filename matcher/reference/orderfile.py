@@ -1,6 +1,7 @@
 """The published order file of a batch (sections 7 and 14): its signed messages, one spelling."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,12 @@ from matcher.types import Order, Transfer, Withdrawal
 Message = Order | Withdrawal | Transfer
 TYPES: dict[str, type[Message]] = {"Order": Order, "Withdrawal": Withdrawal, "Transfer": Transfer}
 VERSION = 1
+DEPTH = 4  # the file, its messages, a message, its terms
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+NO_BRACKETS = re.compile(rb"[^\[\]{}]+")
+PAIR = re.compile(rb"\[\]|\{\}")
+# What reading bytes of anybody's making may raise: he who lies would have his judge stumble.
+READING = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ def decode(data: bytes) -> tuple[int, list[Signed]]:
     ProtocolError
         If it is not a file in its one spelling.
     """
+    if not is_shallow(data):
+        raise ProtocolError("order file: nested deeper than a file is")
     try:
         content = json.loads(data)
         used = [
@@ -81,11 +90,24 @@ def decode(data: bytes) -> tuple[int, list[Signed]]:
             for entry in content["messages"]
         ]
         batch = int(content["batch"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        spelled_so = encode(batch, used) == data
+    except READING as error:
         raise ProtocolError(f"order file: {type(error).__name__}: {error}") from error
-    if encode(batch, used) != data:
+    if not spelled_so:
         raise ProtocolError("order file: not in its one spelling")
+    for number, signed in enumerate(used):
+        wrong = messages.outside_type(signed.message)
+        if wrong:
+            raise ProtocolError(f"order file: message {number}: {wrong}")
     return batch, used
+
+
+def is_shallow(data: bytes) -> bool:
+    """Whether JSON is nested no deeper than a file is: beyond a depth, parsers end the process."""
+    brackets = NO_BRACKETS.sub(b"", STRING.sub(b"", data))
+    for _ in range(DEPTH):
+        brackets = PAIR.sub(b"", brackets)
+    return not brackets
 
 
 def read_terms(cls: type[Message], terms: dict[str, Any]) -> Message:
