@@ -324,23 +324,30 @@ class Board:
 
     def slots_of(self, account: int) -> Iterator[tuple[int, Slot]]:
         """An account's order slots that were ever used, ascending."""
-        pages, slots = self.records("pages"), self.records("slots")
-        own = []
-        page = int(self.records("accounts")[account]["pages"])
-        while page:
-            own.append((int(pages[page]["number"]), page))
-            page = int(pages[page]["next"])
         size = layout.PAGE_SLOTS
-        for number, page in sorted(own):
-            first = size * page
-            for place, record in enumerate(slots[first : first + size]):
-                slot = slot_of(record, size * number + place)
-                if slot != UNUSED:
-                    yield size * number + place, slot
+        own = np.array(sorted(self._pages_of(account)), np.int64).reshape(-1, 2)
+        numbers = (size * own[:, :1] + np.arange(size)).ravel()
+        slots = self.records("slots").reshape(-1, size)[own[:, 1]].ravel()
+        used = (slots["order"] != 0) | (slots["generation"] != 0) | (slots["filled"] != 0)
+        for number, record in zip(numbers[used].tolist(), slots[used], strict=True):
+            yield number, slot_of(record, number)
 
     def slot(self, account: int, number: int) -> Slot:
         """One order slot of an account."""
-        return dict(self.slots_of(account)).get(number, UNUSED)
+        wanted, place = divmod(number, layout.PAGE_SLOTS)
+        for found, page in self._pages_of(account):
+            if found == wanted:
+                return slot_of(self.records("slots")[layout.PAGE_SLOTS * page + place], number)
+        return UNUSED
+
+    def _pages_of(self, account: int) -> Iterator[tuple[int, int]]:
+        """(which of the account's, number) of its pages of slots."""
+        pages = self.records("pages")
+        page = int(self.records("accounts")[account]["pages"])
+        while page:
+            _, number, following = pages[page].tolist()
+            yield number, page
+            page = following
 
     def filled(self, account: int, order_id: int) -> int:
         """Lots filled of an order, as its slot remembers them."""
@@ -447,11 +454,17 @@ class Board:
                 yield (
                     f"price {x['market']} {x['expiry']} {x['price']} {x['fixed_at']} {x['settled']}"
                 )
-        for i in np.flatnonzero(books["tick_value"]).tolist():
-            x = books[i]
-            own = self.records("series")[x["series"]]
-            strike = int(x["strike"]) // int(markets[own["market"]]["strike_value"])
-            yield f"instrument {i} {own['market']} {1 - x['call']} {own['expiry']} {strike}"
+        listed = np.flatnonzero(books["tick_value"])
+        own = self.records("series")[books["series"][listed]]
+        columns = (
+            listed,
+            own["market"],
+            1 - books["call"][listed],
+            own["expiry"],
+            books["strike"][listed] // markets["strike_value"][own["market"]],
+        )
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            yield "instrument " + " ".join(map(str, row))
 
     def _account_lines(self, account: Account) -> Iterator[str]:
         a = account.index
@@ -484,13 +497,8 @@ class Board:
 
 def slot_of(record: Any, number: int) -> Slot:
     """A slot record as numbers; `number` is the slot's in its account."""
-    order = int(record["order"])
+    seen, generation, filled, order, *_ = record.tolist()
     if not order & layout.SEEN:
-        return Slot(-1, b"", int(record["generation"]), int(record["filled"]), 0)
-    return Slot(
-        int(record["seen"]) * SLOTS + number,
-        record.tobytes()[_DIGEST],
-        int(record["generation"]),
-        int(record["filled"]),
-        order & _SLOT_NUMBER,
-    )
+        return Slot(-1, b"", generation, filled, 0)
+    digest = record.tobytes()[_DIGEST]
+    return Slot(seen * SLOTS + number, digest, generation, filled, order & _SLOT_NUMBER)

@@ -1,6 +1,6 @@
 """Open orders and the books they stand in (matching.md, State)."""
 
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field, replace
 
 from matcher.reference.leaf import slot_of
@@ -69,7 +69,8 @@ class Book:
         insort(self.side(order.buy), order, key=OpenOrder.rank)
 
     def remove(self, order: OpenOrder) -> None:
-        self.side(order.buy).remove(order)
+        side = self.side(order.buy)
+        del side[bisect_left(side, order.rank(), key=OpenOrder.rank)]
 
     def best_against(self, order: OpenOrder) -> OpenOrder | None:
         """The best opposite order that this one crosses."""

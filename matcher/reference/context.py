@@ -1,6 +1,7 @@
 """What a batch is judged by: its builtAt, and what the chain says (section 5)."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 from matcher.reference.margin import Option, worst
 from matcher.types import Fees, Instrument, Market
@@ -36,16 +37,18 @@ class Context:
         listed = self.instruments[index]
         return listed.market, listed.expiry
 
-    def strike(self, instrument: Instrument) -> int:
-        """K, atoms per lot."""
-        return instrument.strike * self.markets[instrument.market].strike_value
-
     def option(self, index: int) -> Option:
         """An instrument as margin sees it."""
         listed = self.instruments[index]
-        return Option(listed.market, listed.expiry, listed.kind, self.strike(listed))
+        return option_of(listed, self.markets[listed.market].strike_value)
 
     def worst(self, cash: int, positions: dict[int, int]) -> int:
         """The least that this cash and these positions are worth, atoms."""
         legs = [(self.option(index), lots) for index, lots in positions.items()]
         return worst(cash, legs, self.caps, self.fixed())
+
+
+@cache
+def option_of(listed: Instrument, strike_value: int) -> Option:
+    """An instrument of a market with this strike value, as margin sees it."""
+    return Option(listed.market, listed.expiry, listed.kind, listed.strike * strike_value)

@@ -55,15 +55,14 @@ class Floor:
     def __post_init__(self) -> None:
         self.context = Context(built_at=0, lag=self.windows.lag)
 
-    def fork(self) -> "Floor":
-        """A copy on which matching can be tried; facts are shared, they do not change in it."""
-        twin = replace(self, state=State(), books={}, orders={}, events=[])
+    def fork(self, instrument: int) -> "Floor":
+        """A copy with one book, in which matching can be tried; facts are shared."""
+        book = self.books.get(instrument, Book()).copy()
+        twin = replace(self, state=State(), books={instrument: book}, orders={}, events=[])
         twin.context = self.context
         twin.state.accounts = dict(self.state.accounts)  # accounts are replaced, never changed
-        for index, book in self.books.items():
-            twin.books[index] = book.copy()
-            for order in twin.books[index].bids + twin.books[index].asks:
-                twin.orders.setdefault(order.account, {})[order.slot] = order
+        for order in book.bids + book.asks:
+            twin.orders.setdefault(order.account, {})[order.slot] = order
         return twin
 
     # --- reading ---------------------------------------------------------------------------------
@@ -86,7 +85,7 @@ class Floor:
 
     def worst_with_orders(self, account: int, new: OpenOrder | None = None) -> int:
         """The least it is worth with its open orders, and a new one, at their worst; atoms."""
-        orders = self.open_orders_of(account) + ([new] if new else [])
+        orders = [*self.orders.get(account, {}).values(), *([new] if new else [])]
         return worst_with_orders(self.context, self.account(account), orders)
 
     # --- changing --------------------------------------------------------------------------------

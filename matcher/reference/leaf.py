@@ -42,7 +42,8 @@ class OrderSlots:
 
     def __init__(self) -> None:
         self.used: dict[int, Slot] = {}  # no slot that is all zero
-        self.tree = Tree(SLOT_TREE_DEPTH)
+        self._tree = Tree(SLOT_TREE_DEPTH)
+        self._changed: set[int] = set()  # words that the tree does not hold yet
 
     def __getitem__(self, number: int) -> Slot:
         return self.used.get(number, Slot())
@@ -52,7 +53,15 @@ class OrderSlots:
             self.used.pop(number, None)
         else:
             self.used[number] = slot
-        self.tree.set(number // 4, self.word(number // 4).to_bytes(32, "big"))
+        self._changed.add(number // 4)
+
+    @property
+    def tree(self) -> Tree:
+        """The tree over the words, as they are now."""
+        for number in sorted(self._changed):
+            self._tree.set(number, self.word(number).to_bytes(32, "big"))
+        self._changed.clear()
+        return self._tree
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OrderSlots) and self.used == other.used
@@ -73,7 +82,7 @@ class OrderSlots:
     def copy(self) -> "OrderSlots":
         twin = OrderSlots()
         twin.used = dict(self.used)
-        twin.tree = self.tree.copy()
+        twin._tree, twin._changed = self._tree.copy(), set(self._changed)
         return twin
 
 

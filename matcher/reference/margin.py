@@ -1,13 +1,15 @@
 """Payoffs (section 4) and the margin of rule 0 (section 5): everything fully collateralized."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from matcher.types import InstrumentKind
 
+REMEMBERED = 1 << 14  # sums that were found lately: most accounts stay as they were
 
-@dataclass(frozen=True)
-class Option:
+
+class Option(NamedTuple):
     """One instrument as margin sees it. `strike` in atoms per lot: steps times strikeValue."""
 
     market: int
@@ -29,7 +31,8 @@ def value(legs: Iterable[tuple[Option, int]], price: int, cap: int) -> int:
     return sum(payoff(option.kind, option.strike, price, cap) * lots for option, lots in legs)
 
 
-def least_value(legs: list[tuple[Option, int]], cap: int) -> int:
+@lru_cache(REMEMBERED)
+def least_value(legs: Sequence[tuple[Option, int]], cap: int) -> int:
     """The least that (option, lots) of one expiry can pay together, over all prices in [0, cap].
 
     Their sum is piecewise linear in the price and bends only at strikes, so the minimum lies at 0,
@@ -66,5 +69,5 @@ def worst(
         if key in fixed:
             total += value(group, fixed[key], caps[key])
         else:
-            total += least_value(group, caps[key])
+            total += least_value(tuple(group), caps[key])
     return total

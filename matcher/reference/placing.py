@@ -125,7 +125,7 @@ def check_kind(floor: Floor, order: OpenOrder) -> None:
 def check_limits(floor: Floor, order: OpenOrder) -> None:
     """Checks 17 and 18."""
     positions = floor.account(order.account).positions
-    others = floor.open_orders_of(order.account)
+    others = floor.orders.get(order.account, {}).values()
     instruments = positions.keys() | {o.instrument for o in others} | {order.instrument}
     require(
         len(instruments) <= MAX_POSITIONS,
@@ -153,7 +153,7 @@ def check_limits(floor: Floor, order: OpenOrder) -> None:
 def require_fills_whole(floor: Floor, order: OpenOrder, self_trade: int) -> None:
     """Check 20: try it on a copy."""
     tried = replace(order)
-    match(floor.fork(), tried, self_trade)
+    match(floor.fork(order.instrument), tried, self_trade)
     require(
         tried.remaining == 0,
         Reject.FOK_UNFILLABLE,

@@ -1,12 +1,14 @@
 """Margin with open orders (matching.md, Margin): every order at its worst."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from matcher.reference.book import OpenOrder
 from matcher.reference.context import Context
 from matcher.reference.fees import fee
 from matcher.reference.leaf import Account
-from matcher.reference.margin import Option, payoff, value
+from matcher.reference.margin import REMEMBERED, Option, payoff
 
 
 def highest_rate(context: Context, market: int) -> int:
@@ -18,35 +20,50 @@ def highest_rate(context: Context, market: int) -> int:
     return max(possible)
 
 
-def result(order: OpenOrder, option: Option, price: int, cap: int, rate: int) -> int:
-    """Atoms that an order brings, filled whole at its limit, when the expiry settles at `price`."""
-    lots = order.remaining
-    paid = payoff(option.kind, option.strike, price, cap) - order.price
-    return (lots if order.buy else -lots) * paid - fee(rate, lots, lots * order.price)
+class Claim(NamedTuple):
+    """What an order brings, filled whole at its limit: payoffs of `lots`, less what is `owed`."""
+
+    option: Option
+    lots: int  # below 0: sold
+    owed: int  # atoms, the fee included; below 0: received
+
+
+def claim_of(order: OpenOrder, option: Option, rate: int) -> Claim:
+    """An order at its limit and the highest fee."""
+    lots = order.remaining if order.buy else -order.remaining
+    paid = fee(rate, order.remaining, order.remaining * order.price)
+    return Claim(option, lots, lots * order.price + paid)
+
+
+@lru_cache(REMEMBERED)
+def least_with_claims(held: Sequence[tuple[Option, int]], claims: Sequence[Claim], cap: int) -> int:
+    """The least that (option, lots) and claims of one expiry bring together, over all prices.
+
+    Any claim comes true and any does not. Between neighboring corners every term is concave in the
+    price, so the minimum lies at a corner.
+    """
+    options = {option for option, _ in held} | {claim.option for claim in claims}
+
+    def brought(price: int) -> int:
+        pays = {o: payoff(o.kind, o.strike, price, cap) for o in options}
+        kept = sum(lots * pays[option] for option, lots in held)
+        return kept + sum(min(0, lots * pays[option] - owed) for option, lots, owed in claims)
+
+    return min(brought(price) for price in {0, cap} | {option.strike for option in options})
 
 
 def worst_with_orders(context: Context, account: Account, orders: Iterable[OpenOrder]) -> int:
-    """The least that an account is worth, any of its orders filled and any not; atoms.
-
-    Between neighboring corners every term is concave in the price, so the minimum lies at a corner.
-    """
+    """The least that an account is worth, any of its orders filled and any not; atoms."""
     legs: dict[tuple[int, int], list[tuple[Option, int]]] = {}
-    working: dict[tuple[int, int], list[tuple[Option, OpenOrder]]] = {}
+    claims: dict[tuple[int, int], list[Claim]] = {}
     for index, lots in account.positions.items():
         option = context.option(index)
         legs.setdefault((option.market, option.expiry), []).append((option, lots))
     for order in orders:
         option = context.option(order.instrument)
-        working.setdefault((option.market, option.expiry), []).append((option, order))
-
-    total = account.cash
-    for key in sorted(legs.keys() | working.keys()):
-        held, ordered = legs.get(key, []), working.get(key, [])
-        cap, rate = context.caps[key], highest_rate(context, key[0])
-        corners = {0, cap} | {option.strike for option, _ in [*held, *ordered]}
-        total += min(
-            value(held, price, cap)
-            + sum(min(0, result(order, option, price, cap, rate)) for option, order in ordered)
-            for price in corners
-        )
-    return total
+        claim = claim_of(order, option, highest_rate(context, option.market))
+        claims.setdefault((option.market, option.expiry), []).append(claim)
+    return account.cash + sum(
+        least_with_claims(tuple(legs.get(key, ())), tuple(claims.get(key, ())), context.caps[key])
+        for key in legs.keys() | claims.keys()
+    )

@@ -87,7 +87,8 @@ class State:
 
     def account(self, index: int) -> Account:
         """The account; an empty one if nothing ever happened to it."""
-        return self.accounts.get(index, Account())
+        found = self.accounts.get(index)
+        return Account() if found is None else found
 
     def root(self) -> bytes:
         """The state root, as of the last chunk."""

@@ -66,10 +66,10 @@ def place(street: Street, rng: random.Random) -> Commands:
 
 def take(street: Street, rng: random.Random) -> Commands:
     """Meet the best of a book that has one."""
-    books = [b for b in street.floor.books.values() if b.bids or b.asks]
-    if not books:
+    sides = [s for b in street.floor.books.values() for s in (b.bids, b.asks) if s]
+    if not sides:
         return place(street, rng)
-    side = rng.choice([s for b in books for s in (b.bids, b.asks) if s])
+    side = rng.choice(sides)
     best = side[min(rng.randrange(3), len(side) - 1)]
     flags = rng.choice((0, 0, 0, int(OrderFlag.IOC), int(OrderFlag.FOK)))
     return [
