@@ -78,6 +78,16 @@ class Arena:
         made.planner._rng = random.Random(seed)
         return made
 
+    def challenger_at_rest(self) -> Challenger:
+        """One that has seen everything and sends nothing."""
+        made = self.challenger(convict=False)
+        work(made)
+        return made
+
+    @property
+    def genesis_hash(self) -> str:
+        return self.exchange.deployment.genesis_hash
+
     # --- honest batches ---------------------------------------------------------------------------
 
     def order(self, account: int, *, buy: bool, lots: int = 5, price: int = PRICE) -> Order:
@@ -174,6 +184,19 @@ def work(challenger: Challenger) -> None:
         if not challenger.step():
             return
     raise AssertionError("the challenger comes to no end")
+
+
+def work_through(challenger: Challenger) -> bool:
+    """As `work`, with what passes tried again."""
+    for _ in range(100):
+        if not challenger.try_step() and not challenger.trouble:
+            return True
+    raise AssertionError(challenger.trouble)
+
+
+def events(logs: Sequence[Any]) -> list[str]:
+    """Names of captured log lines."""
+    return [line["event"] for line in logs]
 
 
 def balance(chain: Chain, address: str) -> int:
