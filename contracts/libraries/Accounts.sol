@@ -17,7 +17,7 @@ struct Account {
     int256 widest; // the position set last, lots: the only one that may be outside its width
     /// What is hashed, from the last byte of word 0 on: 0x00, then the leaf's words. Words 1 and 2
     /// are those of the fields above and are written when it is hashed; positions from word 3 on.
-    uint256[] preimage;
+    uint256[12] preimage;
 }
 
 using Accounts for Account global;
@@ -25,8 +25,7 @@ using Accounts for Account global;
 library Accounts {
     uint256 private constant FIRST_WORD = 1; // of the leaf, in the preimage
     uint256 private constant SLOTS_WORD = 2;
-    uint256 private constant POSITIONS = 3;
-    uint256 private constant PREIMAGE_WORDS = 12; // positions have 9, as one op may make them 33
+    uint256 private constant POSITIONS = 3; // 9 words: one op may make them 33
 
     /// An account from its leaf. Assumes: the leaf's shape was checked.
     function from(bytes32[] calldata leaf) internal pure returns (Account memory self) {
@@ -37,13 +36,12 @@ library Accounts {
         self.served = first.served();
         self.slotsRoot = leaf[1];
         self.count = first.count();
-        uint256[] memory preimage = new uint256[](PREIMAGE_WORDS);
+        uint256[12] memory preimage = self.preimage;
         // for (uint256 i; i < leaf.length; ++i) preimage[FIRST_WORD + i] = uint256(leaf[i]);
         // A leaf that was checked has 10 words at most.
         assembly ("memory-safe") {
-            calldatacopy(add(preimage, 0x40), leaf.offset, shl(5, leaf.length))
+            calldatacopy(add(preimage, 0x20), leaf.offset, shl(5, leaf.length))
         }
-        self.preimage = preimage;
     }
 
     /// `keccak256(0x00 || words)` of the leaf, and zero iff all words are zero.
@@ -58,14 +56,14 @@ library Accounts {
         );
         // With a position, `count` is not zero.
         if (LeafWord.unwrap(first) == 0 && self.slotsRoot == 0) return 0;
-        uint256[] memory preimage = self.preimage;
+        uint256[12] memory preimage = self.preimage;
         preimage[FIRST_WORD] = uint256(LeafWord.unwrap(first));
         preimage[SLOTS_WORD] = uint256(self.slotsRoot);
         uint256 words = 2 + (self.count + 3) / 4;
         // keccak256(abi.encodePacked(bytes1(0), preimage[1], .. preimage[words]))
         // where it stands: word 0 is zero, so the byte before word 1 is, too.
         assembly ("memory-safe") {
-            result := keccak256(add(preimage, 0x3f), add(1, shl(5, words)))
+            result := keccak256(add(preimage, 0x1f), add(1, shl(5, words)))
         }
     }
 
@@ -102,7 +100,7 @@ library Accounts {
 
     /// Removes position i and moves up those behind it.
     function removeAt(Account memory self, uint256 i) internal pure {
-        uint256[] memory preimage = self.preimage;
+        uint256[12] memory preimage = self.preimage;
         uint256 word = POSITIONS + i / 4;
         uint256 last = POSITIONS + (self.count - 1) / 4;
         uint256 behind = type(uint256).max >> 64 * (i % 4); // position i and those after it
@@ -132,7 +130,7 @@ library Accounts {
 
     /// Puts a position at place i; those from there on move down.
     function _insertAt(Account memory self, uint256 i, uint256 quarter) private pure {
-        uint256[] memory preimage = self.preimage;
+        uint256[12] memory preimage = self.preimage;
         uint256 word = POSITIONS + self.count / 4;
         for (; word > POSITIONS + i / 4; --word) {
             preimage[word] = preimage[word] >> 64 | preimage[word - 1] << 192;
