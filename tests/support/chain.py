@@ -41,9 +41,6 @@ MAX_BLOB_FEE = 10**9  # wei per blob gas
 # py-evm reads the points of the KZG ceremony for every opening, which takes two seconds each.
 point_evaluation.load_trusted_setup = cache(point_evaluation.load_trusted_setup)
 
-# py-evm reads the points of the KZG ceremony for every opening, which takes two seconds each.
-point_evaluation.load_trusted_setup = cache(point_evaluation.load_trusted_setup)
-
 
 def account(name: str) -> LocalAccount:
     """The account of a role: its key is the hash of the role's name."""
