@@ -47,6 +47,10 @@ build: environment ## Compile the contracts
 demo: setup ## Trade, settle and withdraw end to end (CHAIN=test|foundry|anvil, FLOW=file, ARGS=...)
 	@$(BIN)/ape run demo --network $(NETWORK) $(if $(FLOW),--flow "$(FLOW)") $(ARGS)
 
+.PHONY: demo-fraud
+demo-fraud: setup ## Operators lie, a challenger convicts them, users keep their money (ARGS="--lie margin")
+	@$(BIN)/ape run demo_fraud --network $(NETWORK_foundry) $(ARGS)
+
 .PHONY: gas
 gas: setup ## Measure all techniques and flows, write the report to .build/gas (ARGS="--only ...")
 	@$(BIN)/python -m scripts.gas_report $(ARGS)

@@ -1,0 +1,1 @@
+"""The operator lies, and nobody loses anything: one story for each prover."""
