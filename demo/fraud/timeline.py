@@ -40,6 +40,7 @@ FAULTS: Final = (
     "ReleaseKept",
     "Unanswered",
 )
+FIRST: Final = ("BatchConvicted", "BatchReverted")  # causes are told before what follows from them
 WIDTH_WHO: Final = 12
 WIDTH_WHAT: Final = 66
 
@@ -54,7 +55,7 @@ class Timeline:
     events : list of (str, dict)
         Name and arguments of all that were told, in the order of the chain.
     gas : dict of str to list of int
-        Gas of transactions by the first event they emitted.
+        Gas of the transaction of each event, by the event's name.
     """
 
     def __init__(self, w3: Web3, deployment: Deployment, show: Show):
@@ -108,8 +109,7 @@ class Timeline:
         who = self._people.get(receipt["from"].lower(), receipt["from"][:10])
         for name, args in self._decoded(receipt):
             self.events.append((name, args))
-            if gas:
-                self.gas.setdefault(name, []).append(receipt["gasUsed"])
+            self.gas.setdefault(name, []).append(receipt["gasUsed"])
             what, money = _TELLERS[name](self, args)
             style = {"BatchConvicted": "red", "Claimed": "green"}.get(name, "")
             where = str(receipt["blockNumber"])
@@ -127,7 +127,8 @@ class Timeline:
                     for entry in contract.events[name]().process_receipt(receipt, DISCARD)
                     if entry["address"] == contract.address
                 ]
-        return [(name, args) for _, name, args in sorted(found, key=lambda one: one[0])]
+        found.sort(key=lambda one: (one[1] not in FIRST, one[0]))
+        return [(name, args) for _, name, args in found]
 
     def _clock(self, time: int) -> str:
         """Since the exchange was deployed: ``0 d 02:31:07``."""
