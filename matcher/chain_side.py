@@ -133,7 +133,17 @@ class ChainSide:
 
     def begin(self) -> None:
         """Follow on from where the journal ends."""
-        self.follower = Follower(self._w3, self._deployment, self.settings.confirmations, self.told)
+        self.follower = Follower(
+            self._w3,
+            self._deployment,
+            self.settings.confirmations,
+            self.told,
+            ours=self._is_ours,
+        )
+
+    def _is_ours(self, batch_id: int, batch_hash: bytes) -> bool:
+        """Whether a batch is the one that was published here under its id."""
+        return batch_id in self._archive and self._archive.read(batch_id).hash == batch_hash
 
     # --- following ----------------------------------------------------------------------------
 

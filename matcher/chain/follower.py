@@ -36,6 +36,10 @@ class Follower:
         the deployment on.
     span : int
         Blocks per `poll`, at most.
+    ours : callable
+        Whether the batch of an id and hash was built here; by default every one. When such a batch
+        is reverted, the exchange stands on what never happened and stops for good; the fall of a
+        batch that somebody else committed with an operator's key is no reason to.
 
     Notes
     -----
@@ -61,6 +65,7 @@ class Follower:
         confirmations: int = 1,
         start: c.ChainBlock | None = None,
         span: int = SPAN,
+        ours: Callable[[int, bytes], bool] = lambda _id, _hash: True,
     ):
         if not 1 <= confirmations <= MAX_CONFIRMATIONS:
             raise ValueError(
@@ -70,11 +75,12 @@ class Follower:
         self._deployment = deployment
         self._confirmations = confirmations
         self._span = span
+        self._ours = ours
         self._reader = LogReader(w3, deployment, span)
         self._clock = ChainClock(w3)
         self._ready = False
         self._behind = False  # and said so
-        self._stopped_for_good = False  # frozen, or a batch was reverted
+        self._stopped_for_good = False  # frozen, or a batch of ours was reverted
         self._known: dict[int, bytes] = {}  # number to hash, of blocks told or seen in logs
         self.told = start
         self.batches = CommittedBatches(deployment.windows.final_after)
@@ -218,7 +224,7 @@ class Follower:
         if entry.name == "ExchangeFrozen":
             self._stopped_for_good = True
             return [c.Halted("the exchange is frozen")]
-        if entry.name == "BatchReverted":
+        if entry.name == "BatchReverted" and self._ours(args["id"], args["batchHash"]):
             self._stopped_for_good = True
             return [c.Halted(f"batch {args['id']} was reverted")]
         return []
