@@ -43,6 +43,8 @@ def cli(provider, lies, seed, output, account, expect_chain_id):
     Runs the node and the challenger as processes, on anvil: --network ethereum:local:foundry.
     Exits with 1 if anything is off.
     """
+    from web3 import EthereumTesterProvider
+
     from demo.fraud.closing import show_outcome
     from demo.fraud.lies import Kind
     from demo.fraud.run import Settings, run
@@ -55,7 +57,7 @@ def cli(provider, lies, seed, output, account, expect_chain_id):
             f"chain id: found {session.chain_id}, allowed a development chain: the demo moves time"
         )
     url = getattr(provider, "uri", "")
-    if not url.startswith("http"):
+    if isinstance(session.w3.provider, EthereumTesterProvider) or not url.startswith("http"):
         raise click.ClickException(
             f"--network: found {session.network}, allowed a chain that other processes reach by a "
             "URL, such as ethereum:local:foundry"
