@@ -22,7 +22,7 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def tests_that_exist() -> dict[str, Path]:
+def known_tests() -> dict[str, Path]:
     found = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for name in re.findall(r"^\s*(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE):
@@ -39,14 +39,14 @@ def test_every_law_of_the_protocol_has_its_section_in_order() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_test_that_is_named_exists(page: Path) -> None:
     named = set(re.findall(r"`(test_\w+)`", page.read_text()))
-    assert named - tests_that_exist().keys() == set()
+    assert named - known_tests().keys() == set()
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_every_law_names_tests_among_them_those_of_its_own(law: str) -> None:
     text = sections()[law]
     assert re.findall(r"`(test_\w+)`", text)
-    own = [name for name in tests_that_exist() if re.match(rf"test_inv_.*{law.lower()}_", name)]
+    own = [name for name in known_tests() if re.match(rf"test_inv_.*{law.lower()}_", name)]
     assert [name for name in own if f"`{name}`" not in text] == []
 
 
