@@ -103,6 +103,7 @@ class Matching:
             pools.context["ends"] = written
             stop = self._stop(lines, at)
             reached = runner()(pools.address, at, stop)
+            pools.touch_books()
             if reached == at:
                 self._make_way(lines, at)
                 continue

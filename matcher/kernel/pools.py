@@ -82,6 +82,8 @@ class Pools:
         self._memory: dict[str, tuple[mmap.mmap, int]] = {}  # of the arrays, and where in it
         self._touched: dict[str, int] = {}  # bytes of it that the system has given
         self._ready = 0  # commands for which it has
+        self._books = 0  # that are listed, and for which it has
+        self._granted = 0  # commands for which there is room, and memory touched, without a look
         self.context = self._allocate("context", layout.CONTEXT, 1)[0]
         self.context["high_water"] = 1
         self._orders = self._holdings = self._pages = 0  # room for so many
@@ -101,6 +103,10 @@ class Pools:
     def reserve(self, count: int) -> None:
         """Make room for what `count` more commands may need, up to the limits, and touch it."""
         context, limits = self.context, self.limits
+        if count <= self._granted and context["far_count"] <= context["far_stop"]:
+            self._granted -= count
+            self._ready -= count
+            return
         wanted = self._orders - int(context["free_orders"]) + count
         if wanted > self._orders < limits.orders:
             self._grow_orders(_doubled(self._orders, wanted, limits.orders))
@@ -121,6 +127,20 @@ class Pools:
             self._ready = max(count, TOUCHED)
             self._touch_next(self._ready)
         self._ready -= count
+        self._granted = max(0, min(self._ready, self._room() - count))
+
+    def _room(self) -> int:
+        """Commands that find room now: none needs more than one of anything."""
+        context, arrays = self.context, self.arrays
+        holdings, pages = int(context["holdings_live"]), int(context["pages_count"])
+        return min(
+            int(context["free_orders"]),
+            self._holdings - holdings,
+            len(arrays["holding_table"]) // 2 - holdings,
+            self._pages - pages,
+            len(arrays["page_table"]) // 2 - pages,
+            int(context["deadlines_limit"]) - int(context["deadlines_count"]),
+        )
 
     def _touch_next(self, count: int) -> None:
         """Let the system give the memory that `count` commands may use first, before they do."""
@@ -135,6 +155,20 @@ class Pools:
         pages = int(context["pages_count"]) + count // layout.PAGE_SLOTS + 1
         self._touch("pages", pages)
         self._touch("slots", layout.PAGE_SLOTS * pages)
+
+    def touch_books(self) -> None:
+        """Let the system give the memory of the bands of books that were listed since.
+
+        Else the first orders of a new book wait for it, up to milliseconds each.
+        """
+        count = int(self.context["books_count"])
+        if count == self._books:
+            return
+        self._books = count
+        books = int(np.flatnonzero(self.arrays["books"]["tick_value"])[-1]) + 1
+        self._touch("sides", 2 * books)
+        self._touch("levels", 2 * books << self.limits.band_bits)
+        self._touch("bitmaps", 2 * books * words_of(self.limits.band_bits))
 
     def _touch(self, name: str, count: int) -> None:
         """Let the system give the memory of an array's first records."""
@@ -186,6 +220,7 @@ class Pools:
         """Count the free orders of an exchange that was loaded; the first that was used is told."""
         self.context["free_order"] = free
         self.context["free_orders"] = self._orders - int(self.context["live"])
+        self._granted = 0
 
     def take_far(self, rows: NDArray[np.uint8]) -> None:
         """Take far levels, given as bytes, into a table that has none."""

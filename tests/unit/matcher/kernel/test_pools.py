@@ -1,0 +1,61 @@
+"""Room for what is to come: it is there before a command needs it, and the system has given it."""
+
+import random
+import resource
+
+import numpy as np
+import pytest
+
+from matcher.kernel.memory import COMPILED
+from matcher.kernel.pools import Pools
+from tests.support.arena import BUY, LIMITS, SELL, desk, listed, order
+
+NEW = 40  # books
+
+
+def rooms(pools: Pools) -> dict[str, int]:
+    """How many more of each may come before memory ends, counted from the arrays themselves."""
+    count = {name: int(pools.context[name]) for name in ("live", "holdings_live", "pages_count")}
+    arrays = pools.arrays
+    return {
+        "orders": len(arrays["orders"]) - 1 - count["live"],
+        "holdings": len(arrays["holdings"]) - 1 - count["holdings_live"],
+        "pages": len(arrays["pages"]) - 1 - count["pages_count"],
+        "table of holdings": len(arrays["holding_table"]) // 2 - count["holdings_live"],
+        "table of pages": len(arrays["page_table"]) // 2 - count["pages_count"],
+    }
+
+
+def test_reserve_leaves_room_for_so_many_commands_each_time() -> None:
+    """However room is remembered, and whatever came in between."""
+    matching = desk(LIMITS._replace(orders=1 << 15, pages=1 << 15, holdings=1 << 15))
+    rng = random.Random(1)
+    number = 0
+    for _ in range(200):
+        count = rng.randint(1, 60)
+        matching.pools.reserve(count)
+        found = rooms(matching.pools)
+        assert min(found.values()) >= count, (number, found)
+        for _ in range(rng.randint(0, count)):
+            account, side = 2 + rng.randrange(30), rng.randrange(2)
+            tick = 2010 if side == SELL else 1990
+            matching.run(order(account, 8 * number, side, tick, 1))
+            number += 1
+    matching.check()
+    assert matching.live > 1000
+
+
+@pytest.mark.skipif(not COMPILED, reason="plain Python takes memory as it goes")
+def test_first_orders_of_new_books_do_not_wait_for_memory() -> None:
+    """A fault costs up to milliseconds when the system must find a page."""
+    limits = LIMITS._replace(books=NEW + 8, band_bits=14)  # 256 KB of levels a side
+    matching = desk(limits)
+    for instrument in range(8, NEW + 8):
+        matching.submit(listed(instrument))
+    lines = [order(2 + n % 30, n, BUY, 100, 1, instrument=8 + n) for n in range(NEW)]
+    matching.run(order(2, NEW, BUY, 100, 1))  # compiles
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    matching.run(np.concatenate(lines))
+    faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+    assert matching.live == NEW + 1
+    assert faults < 5, f"{faults} pages were given while orders came"
