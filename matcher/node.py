@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ import structlog
 import uvloop
 from eth_account.signers.local import LocalAccount
 
+from matcher import answering
 from matcher.archive import Archive
 from matcher.batch import genesis
 from matcher.chain.deployment import Deployment
@@ -299,7 +301,10 @@ class Node:
 def cli(
     log_level: str, log_json: bool, gateways: int | None, keystore: Path | None, **options: Any
 ) -> None:
-    """Run an exchange: follow the chain, match orders, commit batches, serve wallets."""
+    """Run an exchange: follow the chain, match orders, commit batches, serve wallets.
+
+    With QUOIN_ANSWERER_KEY, questions about who signed are answered with that key.
+    """
     configure_logging(log_level, log_json)
     try:
         settings = _settings(load_operator(keystore), **options)
@@ -333,7 +338,9 @@ async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, number)
-    await node.run()
+    key = os.environ.get(answering.KEY_VARIABLE)
+    async with answering.answering(settings, key, *logging):
+        await node.run()
 
 
 def _settings(operator: LocalAccount | None, **options: Any) -> Settings:

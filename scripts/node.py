@@ -13,6 +13,12 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
 @account_option("Owns the fresh exchange where the chain is fresh; signs nothing else.")
 @click.option("--operator", default="TEST::1", show_default=True, help="Signs and pays commits.")
 @click.option(
+    "--answerer",
+    metavar="ALIAS",
+    help="Signs and pays answers to questions about who signed, in a process beside the node."
+    " Another account than the operator's.",
+)
+@click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     help="Of the journal and the published batches; by default data/<chain id>.",
@@ -45,6 +51,7 @@ def cli(
     provider,
     account,
     operator,
+    answerer,
     data,
     host,
     port,
@@ -82,23 +89,28 @@ def cli(
         batches=Policy(max_age=batch_age),
         publish=publish,
     )
+    if answerer is not None and answerer == operator:
+        raise click.UsageError("--answerer: another account than --operator's, whose turn it takes")
+    key = None if answerer is None else session.account(answerer).key.to_0x_hex()
     try:
-        asyncio.run(_run(settings, deployment, processes, log_level))
+        asyncio.run(_run(settings, deployment, processes, log_level, key))
     finally:
         if scratch:
             scratch.cleanup()
 
 
-async def _run(settings, deployment, processes, log_level) -> None:
+async def _run(settings, deployment, processes, log_level, key) -> None:
     """Inside the loop: a node makes its events there."""
     from web3 import EthereumTesterProvider
 
+    from matcher.answering import answering
     from matcher.node import Node
     from scripts._embedded import EmbeddedNode
 
     embedded = isinstance(deployment.w3.provider, EthereumTesterProvider)
-    if processes is not None and embedded:
-        raise click.UsageError("--processes needs a chain that other processes reach by a URL")
+    for name, chosen in (("--processes", processes), ("--answerer", key)):
+        if chosen is not None and embedded:
+            raise click.UsageError(f"{name} needs a chain that other processes reach by a URL")
     if processes is not None:
         from matcher.processes.supervisor import Supervisor
 
@@ -107,4 +119,5 @@ async def _run(settings, deployment, processes, log_level) -> None:
         node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, node.stop)
-    await node.run()
+    async with answering(settings, key, log_level):
+        await node.run()

@@ -1,6 +1,9 @@
 """``python -m matcher.challenger``: a challenger that needs nothing but a node's URL."""
 
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +45,7 @@ RPC_TIMEOUT: Final = 30  # seconds
     show_default=True,
     type=click.Choice(["debug", "info", "warning", "error"]),
 )
+@click.option("--end-with-input", is_flag=True, help="End when the standard input is closed.")
 @click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
 def cli(
     rpc: str,
@@ -49,6 +53,7 @@ def cli(
     keystore: Path | None,
     log_level: str,
     log_json: bool,
+    end_with_input: bool,
     **choices: Any,
 ) -> None:
     """Watch an exchange from its chain alone, and convict its operator of every lie.
@@ -64,7 +69,15 @@ def cli(
     except QuoinError as error:
         log.error("challenger failed", reason=str(error), kind=type(error).__name__)
         sys.exit(CANNOT_WORK)
+    if end_with_input:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     sys.exit(challenge(deployment, account, Choices(**choices), Sources([DevelopmentNode(w3)])))
+
+
+def _end_with_input() -> None:
+    """Whoever started this is gone, or wants it to end."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def find(w3: Web3, path: Path | None, rpc: str) -> Deployment:

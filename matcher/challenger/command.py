@@ -4,6 +4,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -62,13 +64,13 @@ def challenge(
         Checkpoints(choices.data) if choices.data else None,
     )
     ending = threading.Event()
-    _end_on_signals(ending)
     try:
-        if choices.status_port is None:
-            return _work(challenger, choices, ending)
-        with _serve(challenger, choices) as server:
-            log.info("status", url=server.url)
-            return _work(challenger, choices, ending)
+        with _ended_by_signals(ending):
+            if choices.status_port is None:
+                return _work(challenger, choices, ending)
+            with _serve(challenger, choices) as server:
+                log.info("status", url=server.url)
+                return _work(challenger, choices, ending)
     except FinalLie as error:
         log.critical("a lie became final", reason=str(error))
         return LIE_IS_FINAL
@@ -98,17 +100,27 @@ def _serve(challenger: Challenger, choices: Choices) -> StatusServer:
         raise SettingsError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
 
 
-def _end_on_signals(ending: threading.Event) -> None:
+@contextmanager
+def _ended_by_signals(ending: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM end the work in order, if this is the thread that hears them."""
     if threading.current_thread() is not threading.main_thread():
+        yield
         return
 
     def end(number: int, _frame: Any) -> None:
+        # Not here: this thread may hold the event's own lock, or that of the log.
+        threading.Thread(target=say_and_set, args=(number,)).start()
+
+    def say_and_set(number: int) -> None:
         log.info("signal", name=signal.Signals(number).name)
         ending.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    before = {n: signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Progress:

@@ -138,12 +138,19 @@ class NodeProcess(Watched):
 
 @contextmanager
 def running_node(
-    rpc: str, deployment: Path, data: Path, *options: str, key: bytes | None = None
+    rpc: str,
+    deployment: Path,
+    data: Path,
+    *options: str,
+    key: bytes | None = None,
+    answerer: bytes | None = None,
 ) -> Iterator[NodeProcess]:
     """A node with its gateway at a free port; killed when the block ends."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QUOIN_")}
     if key is not None:
         environment["QUOIN_OPERATOR_KEY"] = "0x" + key.hex()
+    if answerer is not None:
+        environment["QUOIN_ANSWERER_KEY"] = "0x" + answerer.hex()
     command = [sys.executable, "-m", "matcher.node", "--rpc", rpc, "--deployment", str(deployment)]
     command += ["--data", str(data), "--port", "0", "--log-json", "--poll", "0.05", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
