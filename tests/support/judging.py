@@ -6,24 +6,34 @@ ring, so tests make headers of their own and ask the prover directly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from eth_abi.abi import decode, encode
+from web3.types import RPCEndpoint
+
+from matcher.chain.artifacts import load
+from matcher.chain.deployment import Deployment
 from matcher.reference.context import Context
 from matcher.reference.faults import InvalidOp, MalformedChunk
 from matcher.reference.header import BLOB, CALLDATA, Header
 from matcher.reference.openings import BlobBody, CalldataBody
 from matcher.reference.state import State, named_by
-from matcher.reference.tree import ZERO
+from matcher.reference.tree import ZERO, keccak
 from matcher.reference.witness_transition import transition
 from matcher.reference.words import Op, pack_chunk, unpack_chunk
 from matcher.types import CHUNK_OPS, CHUNK_WORDS
-from tests.support.chain import Chain
+from tests.support.anvil import Anvil
+from tests.support.chain import Chain, Reverted
 from tests.support.decree import NOBODY, Fault
 from tests.support.exchange import Exchange, header_tuple
+from tests.support.facts import storage_of
 
 WHOLE = CHUNK_OPS  # place of what concerns the whole chunk
+HEADER = "(bytes32,bytes32,bytes32,bytes32,bytes32,bytes32)"
+VERDICT = ["uint8", "uint16", "uint8", "address", "bytes32"]
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,8 @@ def case(
     return Case(header, previous, transition(body, number, before, context))
 
 
-class Court:
-    """The prover of an exchange on the embedded chain."""
-
-    def __init__(self, exchange: Exchange):
-        self.chain: Chain = exchange.chain
-        self.prover: Any = exchange.deployment.contract("transition_prover")
+class Judge(Protocol):
+    """Who says what a case is worth."""
 
     def judge(self, case: Case) -> Verdict:
         """What the contract finds.
@@ -90,10 +96,64 @@ class Court:
         Reverted
             If the witness does not belong to the batch.
         """
+
+
+class Court:
+    """The prover of an exchange on the embedded chain."""
+
+    def __init__(self, exchange: Exchange):
+        self.chain: Chain = exchange.chain
+        self.prover: Any = exchange.deployment.contract("transition_prover")
+
+    def judge(self, case: Case) -> Verdict:
+        """As `Judge`."""
         call = self.prover.functions.judge(
             header_tuple(case.header), header_tuple(case.previous), case.witness
         )
         fault, chunk, place, challenger, root = self.chain.call(call)
+        return Verdict(Fault(fault), chunk, place, challenger, root)
+
+
+class QuickCourt:
+    """The prover of an exchange on anvil: thousands of cases, each a call, none a transaction.
+
+    Parameters
+    ----------
+    anvil : Anvil
+    deployment : Deployment
+    """
+
+    def __init__(self, anvil: Anvil, deployment: Deployment):
+        self.anvil = anvil
+        self.addresses = deployment.addresses
+        self.artifacts = load()
+        self.selector = keccak(f"judge({HEADER},{HEADER},bytes)".encode())[:4]
+
+    @contextmanager
+    def facts(self, context: Context) -> Iterator[None]:
+        """Within, these facts stand on the chain, and no others."""
+        before = self.anvil.rpc("evm_snapshot")
+        for role, slots in storage_of(context).items():
+            for slot, word in slots.items():
+                where = self.addresses[role], f"{slot:#066x}", f"{word:#066x}"
+                self.anvil.rpc("anvil_setStorageAt", *where)
+        try:
+            yield
+        finally:
+            self.anvil.restore(before)
+
+    def judge(self, case: Case) -> Verdict:
+        """As `Judge`."""
+        arguments = (header_tuple(case.header), header_tuple(case.previous), case.witness)
+        data = self.selector + encode([HEADER, HEADER, "bytes"], arguments)
+        request = {"to": self.addresses["transition_prover"], "data": "0x" + data.hex()}
+        answer = self.anvil.w3.provider.make_request(RPCEndpoint("eth_call"), [request, "latest"])
+        if "error" in answer:
+            output = answer["error"].get("data")
+            assert isinstance(output, str), answer["error"]
+            raise Reverted(self.artifacts.revert(bytes.fromhex(output.removeprefix("0x"))))
+        output = bytes.fromhex(answer["result"].removeprefix("0x"))
+        fault, chunk, place, challenger, root = decode(VERDICT, output)
         return Verdict(Fault(fault), chunk, place, challenger, root)
 
 
