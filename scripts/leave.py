@@ -172,7 +172,7 @@ def _send(desk, found, step) -> None:
             call = functions.freeze(account, *step.shown.arguments(), successor)
         case Act.CLAIM:
             call = functions.claim(account, *step.shown.arguments())
-    receipt = desk.send(step.text, call)
+    receipt = desk.send(step.act.value, call)
     if step.act is Act.CLAIM:
         paid = desk.event(receipt, "vault", "Claimed")
         click.echo(f"{tokens(paid['amount'])} paid to {paid['recipient']}")

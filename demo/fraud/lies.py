@@ -14,6 +14,7 @@ from eth_account.signers.local import LocalAccount
 from demo.charts import dollars
 from demo.desk import sign
 from demo.stage import Trader, World
+from matcher.blobs.sources import DevelopmentNode, Sources
 from matcher.chain.audit.records import read_records
 from matcher.reference import orderfile
 from matcher.reference.chain import Chain
@@ -93,7 +94,8 @@ class Forger:
         """A lie about the state as it is on the chain now."""
         world = self._world
         w3 = world.deployment.w3
-        facts = read_records(w3, world.deployment, w3.eth.block_number)
+        blobs = Sources([DevelopmentNode(w3)])
+        facts = read_records(w3, world.deployment, w3.eth.block_number, blobs)
         auditor = Auditor(Chain.of(facts))
         for fact in facts:
             auditor.take(fact)

@@ -86,7 +86,7 @@ def test_operator_killed_for_good_everybody_leaves_with_everything(
         anvil.travel(exchange.windows.notice + exchange.windows.lag + 60)
         said = devnet.ok(f"leave step 4 --account {LEAVER}")
         assert "ask for everything that margin allows: done" in said
-        assert "freeze the exchange, unless until then 1 asks are not served no more" in said
+        assert "freeze the exchange, if still 1 ask is not served" in said
         served = node.wait("batches committed", last=3)
         anvil.travel(2)
         assert served
@@ -114,7 +114,7 @@ def test_operator_killed_for_good_everybody_leaves_with_everything(
     assert "NotOverdue" in devnet.refused(f"trade freeze 3 --account {BUYER}")
     anvil.travel(exchange.windows.freeze + 1)
     said = devnet.ok(f"leave step 3 --account {BUYER}")
-    assert "freeze the exchange: 1 asks are not served: done" in said
+    assert "freeze the exchange: 1 ask is not served: done" in said
 
     # What is certain, at once. The seller may owe the cap less the strike for each call.
     fee, rebate, price, held = 4 * 30_000, 4 * 10_000, 4 * 25 * TOKENS, 4 * (CAP - 1000 * TOKENS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from web3 import Web3
 
+from matcher.blobs.sources import DevelopmentNode, Sources
 from matcher.chain.audit.records import read_records
 from matcher.chain.clock import ChainClock
 from matcher.chain.deployment import Deployment
@@ -281,14 +282,27 @@ class Exits:
         self._demands = known
 
 
-def read_exit(w3: Web3, deployment: Deployment, account: int) -> Exit:
+def read_exit(
+    w3: Web3, deployment: Deployment, account: int, sources: Sources | None = None
+) -> Exit:
     """What an account may show and demand, by the newest block.
+
+    Parameters
+    ----------
+    w3 : Web3
+    deployment : Deployment
+    account : int
+    sources : Sources, optional
+        Of blobs; by default the node alone.
 
     Raises
     ------
     ChainError
         If the account was never opened, or the node does not show every log.
+    BlobMissing
+        If no source has a blob.
     """
     moment = ChainClock(w3).look()
-    facts = read_records(w3, deployment, moment.number)
+    blobs = Sources([DevelopmentNode(w3)]) if sources is None else sources
+    facts = read_records(w3, deployment, moment.number, blobs)
     return Exits(facts, account).at(max(moment.next_time, moment.time + 1))

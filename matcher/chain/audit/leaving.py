@@ -170,7 +170,7 @@ def _freeze(exit_: Exit, owed: int) -> Step:
         return Step(Act.FREEZE, exit_.now, text, shown, successor)
     if exit_.is_head(exit_.newest):
         at = max(owed, exit_.last_revert_at) + exit_.windows.freeze + 1
-        return Step(Act.FREEZE, at, f"freeze the exchange, unless until then {what} no more")
+        return Step(Act.FREEZE, at, f"freeze the exchange, if still {what}")
     # The head shows nothing; all patience ends by what is final.
     limit = owed + 2 * (exit_.windows.freeze + exit_.windows.final_after)
     return Step(Act.FREEZE, limit + 1, f"freeze the exchange: {what}, and the head is a lie")
@@ -206,7 +206,8 @@ def _owed(exit_: Exit) -> str:
     if account.credited < demands.deposited:
         what.append(f"{_tokens(demands.deposited - account.credited)} are not credited")
     if account.served < demands.asks:
-        what.append(f"{demands.asks - account.served} asks are not served")
+        count = demands.asks - account.served
+        what.append("1 ask is not served" if count == 1 else f"{count} asks are not served")
     return " and ".join(what)
 
 

@@ -159,7 +159,7 @@ def test_exit_while_the_operator_lives_cancels_waits_asks_and_claims(exchange: E
     assert acts(exit_of(exchange, account)) == [Act.ASK]
     exchange.ask(owner, account)
     (freeze,) = plan(exit_of(exchange, account))
-    assert "1 asks are not served" in freeze.text
+    assert "1 ask is not served" in freeze.text
     batch = exchange.commit([Release(account, DEPOSIT, 1)])
     (claim,) = plan(exit_of(exchange, account))
     assert claim.at == batch.committed_at + exchange.windows.final_after

@@ -11,6 +11,7 @@ PAGES = [
     INVARIANTS,
     ROOT / "docs" / "threat-model.md",
     ROOT / "docs" / "how-to" / "challenge-a-batch.md",
+    ROOT / "docs" / "how-to" / "leave.md",
 ]
 LAWS = [f"S{number}" for number in range(1, 12)]
 FAULTS = ROOT / "tests" / "mutants" / "table.py"
