@@ -138,6 +138,43 @@ def test_exit_of_a_deposit_never_credited_leads_to_freeze_and_claim(exchange: Ex
     assert plan(exit_of(exchange, account)) == []
 
 
+def test_exit_after_a_revert_gives_the_next_operator_its_time(exchange: Exchange) -> None:
+    owner, patience = exchange.roles.maker, exchange.windows.freeze
+    account = exchange.open(owner, DEPOSIT)
+    chain, opened = exchange.chain, exchange.chain.now - 1
+    good = exchange.commit([Nop()])
+    exchange.commit([Nop()])
+    chain.at(opened + 500)
+    reverted_at = exchange.revert_to(good).time
+    for time in (opened + patience + 1, reverted_at + patience):
+        chain.at(time)
+        assert freezing(compare(exchange, owner, account)) is None
+    chain.at(reverted_at + patience + 1)
+    assert freezing(compare(exchange, owner, account)) is not None
+
+
+def test_exit_after_all_patience_freezes_by_what_is_final(exchange: Exchange) -> None:
+    """Reverts go on and on; what is final still owes, with the batch after it, or by itself."""
+    owner, windows = exchange.roles.maker, exchange.windows
+    account = exchange.open(owner, DEPOSIT)
+    chain, opened = exchange.chain, exchange.chain.now - 1
+    limit = opened + 2 * (windows.freeze + windows.final_after)
+    chain.at(limit - windows.final_after - 10)
+    final = exchange.commit([Nop()])
+    chain.at(limit - 100)
+    lie = exchange.commit([Nop()])
+    exchange.revert_to(final)  # T1 begins anew
+    restore_operator(exchange)
+    successor = exchange.commit([Nop()])
+    assert successor.committed_at > lie.committed_at
+    chain.at(limit)
+    assert freezing(compare(exchange, owner, account)) is None
+    chain.at(limit + 1)
+    found = compare(exchange, owner, account)
+    assert freezing(found) == (found.final, successor.header)
+    assert found.final.batch == final.header.id
+
+
 def test_exit_while_the_operator_lives_cancels_waits_asks_and_claims(exchange: Exchange) -> None:
     owner, key = exchange.roles.maker, exchange.roles.outsider.address
     chain, functions = exchange.chain, exchange.vault.functions

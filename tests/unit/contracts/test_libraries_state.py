@@ -64,9 +64,7 @@ lots = st.integers(1, U40) | st.sampled_from([1, U40, 1 << 39, (1 << 39) - 1])
 @settings(max_examples=80, deadline=None)
 @given(
     held=st.dictionaries(instruments, lots, max_size=32),
-    damages=st.lists(
-        st.tuples(st.integers(0, 31), st.integers(0, 63) | st.just(None)), max_size=2
-    ),
+    damages=st.lists(st.tuples(st.integers(0, 31), st.integers(0, 63) | st.just(None)), max_size=2),
 )
 def test_leaf_of_any_positions_is_sound_or_not_as_read_one_by_one(
     shared_chain: Chain, library: Any, held: dict[int, int], damages: list[tuple[int, int | None]]
