@@ -67,6 +67,8 @@ def answered(op, number, message, by, context=FACTS, signers=SIGNERS, after=None
         ({"expiry": BUILT_AT - 1}, "owner 2", False),
         ({"flags": OrderFlag.POST_ONLY}, "owner 2", False),
         ({"flags": OrderFlag.IOC}, "owner 2", True),
+        ({"flags": 15 - OrderFlag.POST_ONLY}, "owner 2", True),
+        ({"flags": 16}, "owner 2", False),
     ],
 )
 def test_order_answers_for_a_taker_if_its_terms_allow_the_fill(changed, by, expected):
