@@ -6,7 +6,14 @@ import {IMarkets} from "./interfaces/IMarkets.sol";
 import {Symbol} from "./libraries/Symbol.sol";
 import {ExpiryWord, ExpiryWordLibrary} from "./types/ExpiryWord.sol";
 import {FeesWord, FeesWordLibrary} from "./types/FeesWord.sol";
-import {Instrument, InstrumentLibrary, InstrumentWord, KIND_PUT} from "./types/InstrumentWord.sol";
+import {
+    Instrument,
+    InstrumentLibrary,
+    InstrumentWord,
+    KIND_CALL,
+    KIND_PUT
+} from "./types/InstrumentWord.sol";
+import {Leg, LegLibrary} from "./types/Leg.sol";
 import {MarketWord, MarketWordLibrary} from "./types/MarketWord.sol";
 
 /// @title Markets, expiries and instruments (section 4)
@@ -196,6 +203,19 @@ contract Markets is IMarkets {
     {
         Instrument word = _instrument(instrument);
         return (word.market(), word.kind(), word.expiry(), word.strike());
+    }
+
+    /// @inheritdoc IMarkets
+    function legsOf(uint24[] calldata instruments) external view returns (Leg[] memory legs) {
+        legs = new Leg[](instruments.length);
+        for (uint256 i; i < instruments.length; ++i) {
+            Instrument word = _instrument(instruments[i]);
+            if (word.isEmpty()) continue;
+            uint256 strike = uint256(word.strike()) * _markets[word.market()].strikeValue();
+            legs[i] = LegLibrary.make(
+                word.market(), word.expiry(), uint56(strike), word.kind() == KIND_CALL
+            );
+        }
     }
 
     /// @inheritdoc IMarkets

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Leg} from "../types/Leg.sol";
+
 /// Markets, expiries, instruments. Everything here is write-once or dated.
 /// Markets, reporter sets and instruments count from 1; 0 means none.
 interface IMarkets {
@@ -102,6 +104,9 @@ interface IMarkets {
         external
         view
         returns (uint8 market, uint8 kind, uint24 expiry, uint24 strike);
+    /// Terms of instruments as margin takes them, without lots; a leg of 0 for one that is not
+    /// listed.
+    function legsOf(uint24[] calldata instruments) external view returns (Leg[] memory);
     function symbolOf(uint24 instrument) external view returns (string memory);
     /// Index by keccak256(symbol); 0 if there is none.
     function indexOf(bytes32 symbolHash) external view returns (uint24);

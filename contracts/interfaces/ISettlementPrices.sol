@@ -37,7 +37,7 @@ interface ISettlementPrices {
 
     function registry() external view returns (address);
     function markets() external view returns (address);
-    /// fixedAt 0: not fixed.
+    /// fixedAt 0: not fixed. Else it is no earlier than the expiry, and the price at most the cap.
     function priceOf(uint8 market, uint24 expiry)
         external
         view

@@ -4,7 +4,9 @@ pragma solidity 0.8.37;
 import {IMarkets} from "../interfaces/IMarkets.sol";
 import {ISettlementPrices} from "../interfaces/ISettlementPrices.sol";
 import {Margin} from "../libraries/Margin.sol";
+import {KIND_CALL} from "../types/InstrumentWord.sol";
 import {Position} from "../types/LeafWord.sol";
+import {Leg, LegLibrary} from "../types/Leg.sol";
 
 /// `Margin.worst` over terms that a test makes up, among them such as Markets would never list. Is
 /// its own market list and price list, and refuses to be asked about what it was not told.
@@ -59,12 +61,6 @@ contract MarginHarness {
         );
     }
 
-    function marketOf(uint8 market) external view returns (string memory, uint32, uint32) {
-        MarketTerms memory terms = _markets[market];
-        require(terms.market != 0, NotTold(market));
-        return ("MOCK", 1, terms.strikeValue);
-    }
-
     function expiryOf(uint8 market, uint24 expiry) external view returns (uint56, uint16) {
         return (_expiry(market, expiry).cap, 1);
     }
@@ -74,10 +70,18 @@ contract MarginHarness {
         return (terms.price, terms.fixedAt);
     }
 
-    function instrumentOf(uint24 instrument) external view returns (uint8, uint8, uint24, uint24) {
-        InstrumentTerms memory terms = _instruments[instrument];
-        require(terms.instrument != 0, NotTold(instrument));
-        return (terms.market, terms.kind, terms.expiry, terms.strike);
+    function legsOf(uint24[] calldata instruments) external view returns (Leg[] memory legs) {
+        legs = new Leg[](instruments.length);
+        for (uint256 i; i < instruments.length; ++i) {
+            InstrumentTerms memory terms = _instruments[instruments[i]];
+            require(terms.instrument != 0, NotTold(instruments[i]));
+            MarketTerms memory market = _markets[terms.market];
+            require(market.market != 0, NotTold(terms.market));
+            uint256 strike = uint256(terms.strike) * market.strikeValue;
+            legs[i] = LegLibrary.make(
+                terms.market, terms.expiry, uint56(strike), terms.kind == KIND_CALL
+            );
+        }
     }
 
     function _expiry(uint8 market, uint24 expiry) private view returns (ExpiryTerms memory terms) {

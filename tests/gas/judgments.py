@@ -7,7 +7,6 @@ account, 10 above a word of slots), accounts hold 32 positions, and hardly a byt
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 
 from matcher.reference.leaf import Account, Slot
@@ -70,7 +69,9 @@ def judge_release(stage: Stage) -> None:
             release = Release(ACCOUNT, 0x0102030405060708, 0x010203)
             case = full_batch(trials, around(ACCOUNT, rich), [release], blobs)
             witness = case.margin(LAST, ACCOUNT, 0)
-            note(stage, trials, "margin-release", trials.convict(trials.margin, case, witness), blobs)
+            note(
+                stage, trials, "margin-release", trials.convict(trials.margin, case, witness), blobs
+            )
 
 
 def prove(
@@ -191,11 +192,3 @@ def note(stage: Stage, trials: Trials, name: str, receipt: Receipt, blobs: bool)
 
 
 STORIES = (judge_margin, judge_release, judge_questions)
-
-
-def names() -> Iterator[str]:
-    """Of everything that is noted."""
-    whole = ("same-instruments", "32-positions", "64-markets", "release")
-    for name in (*(f"margin-{part}" for part in whole), "ask", "answer-order", "answer-transfer"):
-        yield from (f"{name}-calldata", f"{name}-blobs")
-    yield from (f"{name}-{mode}" for name in ("execute", "reclaim") for mode in ("calldata", "blobs"))

@@ -17,7 +17,14 @@ from tests.support.exchange import Exchange, Roles
 COMMITTED = Path(__file__).with_name("judgments.json")
 BYTES = 128 * 1024  # of calldata in one transaction
 LIMITS = {
-    **{f"margin-32-positions-{mode}": 1_000_000 for mode in ("calldata", "blobs")},
+    **{
+        f"margin-{what}-{mode}": 1_000_000
+        for what in ("32-positions", "same-instruments", "release")
+        for mode in ("calldata", "blobs")
+    },
+    "margin-64-markets-calldata": 1_000_000,
+    "ask-calldata": 100_000,
+    "ask-blobs": 160_000,
     "answer-order-calldata": 250_000,
     "answer-order-blobs": 400_000,
     "answer-transfer-calldata": 250_000,
@@ -34,9 +41,7 @@ def schedules() -> list[Schedule]:
 def found(artifacts: Artifacts, roles: Roles, schedules: list[Schedule]) -> dict[str, Flow]:
     """Everything by its name."""
     exchange: Exchange = flows.new_exchange(artifacts, roles)
-    told = [
-        flow for story in judgments.STORIES for flow in flows.play(story, exchange, schedules)
-    ]
+    told = [flow for story in judgments.STORIES for flow in flows.play(story, exchange, schedules)]
     return {flow.name: flow for flow in told}
 
 

@@ -1,21 +1,17 @@
 """Batches of any content, true or not, and the provers that judge them on the tests' chain.
 
-`Trials.commit` states whatever roots it is given. In blob mode the body stands in no transaction:
-the header is put into the registry's storage, as a commit leaves it, and its words are opened by
-real KZG proofs.
+`Trials.commit` states whatever roots it is given, in calldata or in blobs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
-from eth.precompiles import point_evaluation
 from eth_account.signers.local import LocalAccount
 
-from matcher.reference.header import BLOB, Header, parent_of, ring_word
+from matcher.reference.header import BLOB, Header, parent_of
 from matcher.reference.openings import BlobBody, Body, CalldataBody
 from matcher.reference.orderfile import Message, Signed
 from matcher.reference.state import State
@@ -23,17 +19,13 @@ from matcher.reference.tree import ZERO
 from matcher.reference.witness_margin import margin
 from matcher.reference.witness_unauthorized import answer, opening, verdict
 from matcher.reference.words import Op, pack_chunk
-from matcher.types import CHUNK_WORDS, RING_SLOTS
+from matcher.types import CHUNK_WORDS
 from tests.support.chain import TIP, Receipt
-from tests.support.exchange import Batch, Exchange, copy_state, header_tuple
+from tests.support.exchange import Batch, Exchange, copy_state, header_tuple, receipt_operator
 from tests.support.registry import balance
 
 NONE, OPEN, ANSWERED, RECLAIMED = range(4)  # QuestionState
-HEAD_SLOT, RING_SLOT = 2, 4  # of BatchRegistry; tests/layout holds them
 CHUNK = 30  # place of what concerns a whole chunk
-
-# py-evm reads the points of the KZG ceremony for every opening, which takes two seconds each.
-point_evaluation.load_trusted_setup = cache(point_evaluation.load_trusted_setup)
 
 
 @dataclass(frozen=True)
@@ -101,12 +93,13 @@ class Trials:
         states = (copy_state(exchange.state), *(copy_state(state) for _, state in chunks))
         words = [word for ops, state in chunks for word in pack_chunk(ops, state.root())]
         previous = exchange.head.header
+        body: BlobBody | CalldataBody
         if blobs:
-            batch = self._plant(words, states[-1], built, extra)
-            body: Body = BlobBody(words)
+            body = BlobBody(words)
+            batch = self._commit_blobs(body, states[-1], built, extra)
         else:
-            batch = exchange._commit(words, states[-1], built, extra)
             body = CalldataBody(words)
+            batch = exchange._commit(words, states[-1], built, extra)
         exchange.state = copy_state(states[-1])
         return Case(batch.header, previous, batch.committed_at, body, states)
 
@@ -120,28 +113,32 @@ class Trials:
             told.append((ops, copy_state(state)))
         return self.commit(*told, built_at=built, blobs=blobs)
 
-    def _plant(self, words: list[int], state: State, built_at: int, extra: bytes) -> Batch:
+    def _commit_blobs(self, body: BlobBody, state: State, built_at: int, extra: bytes) -> Batch:
         exchange, parent = self.exchange, self.exchange.head.header
+        count, anchor = len(body.words) // CHUNK_WORDS, self.chain.height
+        call = self.registry.commitBlobs(
+            built_at,
+            exchange.parent,
+            anchor,
+            self.chain.block_hash(anchor),
+            extra,
+            count,
+            body.root(count - 1),
+        )
+        receipt = self.chain.send(self.roles.operator, call, blobs=body.versioned_hashes)
         header = Header(
-            operator=self.chain.call(self.registry.head())[4],
+            operator=receipt_operator(receipt),
             mode=BLOB,
             id=parent.id + 1,
             built_at=built_at,
-            chunk_count=len(words) // CHUNK_WORDS,
+            chunk_count=count,
             parent=parent_of(parent.batch_hash()),
             state_root=state.root(),
-            blobs_hash=BlobBody(words).blobs_hash,
+            blobs_hash=body.blobs_hash,
             extra=extra,
         )
-        committed_at = self.chain.now
-        head = self.chain.storage(exchange.registry.address, HEAD_SLOT)
-        moved = header.id << 216 | header.id << 176 | built_at << 136
-        place = RING_SLOT + header.id % RING_SLOTS
-        word = int.from_bytes(ring_word(header.batch_hash(), committed_at), "big")
-        self.chain.write_storage(
-            exchange.registry.address, {HEAD_SLOT: moved | head % (1 << 136), place: word}
-        )
-        batch = Batch(header, copy_state(state), committed_at, tuple(words))
+        assert receipt.event("BatchCommitted")["batchHash"] == header.batch_hash()
+        batch = Batch(header, copy_state(state), receipt.time, tuple(body.words))
         exchange.batches.append(batch)
         return batch
 

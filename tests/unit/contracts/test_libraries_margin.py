@@ -14,7 +14,9 @@ from tests.support.chain import Chain, reverts
 from tests.support.exchange import Roles
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-BEFORE = 1_000  # a price fixed earlier counts
+BEFORE = (
+    1 << 39
+)  # a price fixed earlier counts; later than every expiry here, so that all may have one
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,12 @@ def library(shared_chain: Chain, roles: Roles) -> Any:
 
 def numbers(vector: dict[str, Any], *names: str) -> tuple[int, ...]:
     return tuple(int(vector[name]) for name in names)
+
+
+def clamped(terms: tuple[int, ...]) -> tuple[int, ...]:
+    """Of an expiry, with its price as SettlementPrices fixes it."""
+    market, expiry, cap, price = terms
+    return market, expiry, cap, min(price, cap)
 
 
 def position(instrument: int, lots: int) -> int:
@@ -67,7 +75,7 @@ def test_worst_vectors_are_the_model_s(shared_chain: Chain, harness: Any, fixed_
             [numbers(m, "market", "strikeValue") for m in vector["markets"]],
             [
                 # One that is not fixed in time may have a price all the same: fixed at BEFORE.
-                (*numbers(e, "market", "expiry", "cap", "price"), fixed_at)
+                (*clamped(numbers(e, "market", "expiry", "cap", "price")), fixed_at)
                 if e["fixed"]
                 else (*numbers(e, "market", "expiry", "cap"), 7, BEFORE if fixed_at > 1 else 0)
                 for e in vector["expiries"]
@@ -88,7 +96,10 @@ def books(draw: st.DrawFn) -> dict[str, Any]:
     series = [(market, expiry) for market in sorted(markets) for expiry in (480, 504)]
     caps = {key: draw(st.integers(1, 100_000)) for key in series}
     prices = {
-        key: (draw(st.integers(0, 120_000)), draw(st.sampled_from([0, 1, BEFORE - 1, BEFORE])))
+        key: (
+            min(draw(st.integers(0, 120_000)), caps[key]),
+            draw(st.sampled_from([0, 1, BEFORE - 1, BEFORE])),
+        )
         for key in series
     }
     count = draw(st.integers(0, 10) | st.just(MAX_POSITIONS))
@@ -130,6 +141,23 @@ def test_worst_of_any_book_is_the_model_s(
         BEFORE,
     )
     assert shared_chain.call(call) == expected
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_worst_asks_no_price_of_an_expiry_that_lies_ahead(
+    shared_chain: Chain, harness: Any, early: int
+) -> None:
+    """One that SettlementPrices could never have fixed; it would count but for that."""
+    before = 480 * 3600 + 1 - early
+    call = harness.worst(
+        0,
+        [position(1, 1)],
+        [(1, 1)],
+        [(1, 480, 100, 70, 1)],
+        [(1, 1, InstrumentKind.CALL, 480, 20)],
+        before,
+    )
+    assert shared_chain.call(call) == (0 if early else 50)
 
 
 def test_worst_asks_for_nothing_it_does_not_need(shared_chain: Chain, harness: Any) -> None:

@@ -338,6 +338,19 @@ def test_instruments_read_back_four_to_a_slot(exchange: Exchange) -> None:
         assert call(exchange, "symbolOf", index) == ""
 
 
+def test_instruments_read_back_as_legs_of_margin(exchange: Exchange) -> None:
+    """market:8 expiry:24 strike:56 isCall:8 lots:40, the strike in atoms; 0 if none is listed."""
+    dear = exchange.list_market("DEAR", strike_value=(1 << 32) - 1)
+    exchange.open_expiry(dear, EXPIRY, cap=(1 << 56) - 1)
+    (last,) = exchange.list_instruments((dear, 0, EXPIRY, (1 << 24) - 2))
+    legs = call(exchange, "legsOf", [1, 9, 2, last, 0, 1, (1 << 24) - 1])
+    call_100 = MARKET << 128 | EXPIRY << 104 | 100 * TOKENS << 48 | 1 << 40
+    strike = ((1 << 24) - 2) * ((1 << 32) - 1)
+    far = dear << 128 | EXPIRY << 104 | strike << 48 | 1 << 40
+    assert legs == (call_100, 0, call_100 - (1 << 40), far, 0, call_100, 0)
+    assert call(exchange, "legsOf", []) == ()
+
+
 def test_instruments_are_listed_all_or_none(exchange: Exchange) -> None:
     strike = CAP // TOKENS
     with reverts("StrikeNotBelowCap", CAP, CAP):
