@@ -358,7 +358,7 @@ def recovered(
         dumped = cast(dict[str, Records], found.parts[MATCHING])
         after, matching = found.sequence, Matching.load(dumped, limits)
     # At once, and not by doubling again and again; what is not used takes no memory.
-    matching.pools.reserve(min(journal.last - after, RESERVED))
+    matching.pools.make_room(min(journal.last - after, RESERVED))
     waiting: list[Records] = []
     count = 0
     for group in journal.groups(after):

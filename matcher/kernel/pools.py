@@ -102,11 +102,24 @@ class Pools:
 
     def reserve(self, count: int) -> None:
         """Make room for what `count` more commands may need, up to the limits, and touch it."""
-        context, limits = self.context, self.limits
+        context = self.context
         if count <= self._granted and context["far_count"] <= context["far_stop"]:
             self._granted -= count
             self._ready -= count
             return
+        self.make_room(count)
+        if count > self._ready:
+            self._ready = max(count, TOUCHED)
+            self._touch_next(self._ready)
+        self._ready -= count
+        self._granted = max(0, min(self._ready, self._room() - count))
+
+    def make_room(self, count: int) -> None:
+        """Make room for what `count` more commands may need, up to the limits.
+
+        The room takes no memory before it is touched.
+        """
+        context, limits = self.context, self.limits
         wanted = self._orders - int(context["free_orders"]) + count
         if wanted > self._orders < limits.orders:
             self._grow_orders(_doubled(self._orders, wanted, limits.orders))
@@ -123,11 +136,6 @@ class Pools:
         if int(context["far_count"]) > int(context["far_stop"]):
             self._grow_far(min(limits.far_levels, 2 * int(context["far_limit"])))
         self.make_tables(min(count, SLICE))
-        if count > self._ready:
-            self._ready = max(count, TOUCHED)
-            self._touch_next(self._ready)
-        self._ready -= count
-        self._granted = max(0, min(self._ready, self._room() - count))
 
     def _room(self) -> int:
         """Commands that find room now: none needs more than one of anything."""

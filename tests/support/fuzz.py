@@ -37,11 +37,12 @@ SLICE = 20_000  # commands
 EVERY = 1000  # commands between comparisons of the state
 CHECK = 2500  # commands between looks at every invariant
 ALONE = 1000  # commands that are told again one at a time
+BOOKS = 1 << 14  # instruments that a slice may list
 OUT = Path("out") / "fuzz"
 
 
 def new_exchange(band_bits: int = 12) -> Exchange:
-    return Exchange(WINDOWS, Limits(band_bits=band_bits))
+    return Exchange(WINDOWS, Limits(books=BOOKS, band_bits=band_bits))
 
 
 def band_bits_of(scene: str, seed: int) -> int:

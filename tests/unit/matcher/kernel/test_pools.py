@@ -2,6 +2,7 @@
 
 import random
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,3 +60,22 @@ def test_first_orders_of_new_books_do_not_wait_for_memory() -> None:
     faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
     assert matching.live == NEW + 1
     assert faults < 5, f"{faults} pages were given while orders came"
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+@pytest.mark.skipif(not COMPILED, reason="plain Python takes memory as it goes")
+def test_room_takes_no_memory_before_it_is_touched() -> None:
+    """A recovery makes room for all that it may replay; most of it may never be used."""
+    matching, many = desk(LIMITS._replace(orders=1 << 18)), 1 << 18
+    before = resident()
+    matching.pools.make_room(many)
+    room = resident() - before
+    matching.pools.reserve(many)
+    assert rooms(matching.pools)["orders"] >= many
+    assert room < 32 << 20
+    assert resident() - before > room + (64 << 20)
