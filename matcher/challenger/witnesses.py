@@ -2,7 +2,7 @@
 
 from matcher.challenger.questions import Question
 from matcher.reference import witness_unauthorized
-from matcher.reference.authorization import answer_to, by_order, sides_of
+from matcher.reference.authorization import answer_to, sides_of
 from matcher.reference.header import BLOB
 from matcher.reference.judge import (
     Judge,
@@ -59,7 +59,7 @@ def answer(judge: Judge, batch: Standing, question: Question) -> bytes | None:
     chain = judge.chain
     signed = answer_to(
         side,
-        by_order(published),
+        published,
         chain.separator(),
         chain.context(batch.header.built_at),
         chain.signers,

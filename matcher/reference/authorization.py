@@ -18,6 +18,9 @@ from matcher.types import Withdrawal as WithdrawalMessage
 KNOWN_FLAGS: Final = sum(OrderFlag)
 
 
+Published = dict[tuple[int, int], list[Signed]]  # messages by account and order id
+
+
 @dataclass
 class Signers:
     """Who may sign for an account, as the chain says."""
@@ -136,9 +139,9 @@ def allows(side: Side, order: Order, context: Context, after: Account) -> bool:
     )
 
 
-def by_order(published: Iterable[Signed]) -> dict[tuple[int, int], list[Signed]]:
+def by_order(published: Iterable[Signed]) -> Published:
     """Messages by whose order it is and by its id."""
-    found: dict[tuple[int, int], list[Signed]] = {}
+    found: Published = {}
     for signed in published:
         message = signed.message
         sender = message.source if isinstance(message, TransferMessage) else message.account
@@ -148,7 +151,7 @@ def by_order(published: Iterable[Signed]) -> dict[tuple[int, int], list[Signed]]
 
 def answer_to(
     side: Side,
-    published: dict[tuple[int, int], list[Signed]],
+    published: Published,
     separator: bytes,
     context: Context,
     signers: Signers,
@@ -168,17 +171,28 @@ def answer_to(
 
 def unanswered(
     ops: Sequence[Op],
-    published: Sequence[Signed],
+    published: Iterable[Signed],
     separator: bytes,
     context: Context,
     signers: Signers,
     after: dict[int, Account],
 ) -> list[tuple[int, Side]]:
     """The sides of a chunk's ops that no published message answers for, by place."""
-    known = by_order(published)
+    return unanswered_by(ops, by_order(published), separator, context, signers, after)
+
+
+def unanswered_by(
+    ops: Sequence[Op],
+    published: Published,
+    separator: bytes,
+    context: Context,
+    signers: Signers,
+    after: dict[int, Account],
+) -> list[tuple[int, Side]]:
+    """As `unanswered`, of messages sorted `by_order`: once for all chunks of a batch."""
     return [
         (place, side)
         for place, op in enumerate(ops)
         for side in sides_of(op)
-        if answer_to(side, known, separator, context, signers, after[side.account]) is None
+        if answer_to(side, published, separator, context, signers, after[side.account]) is None
     ]

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from matcher.errors import ProtocolError
 from matcher.reference import records as r
-from matcher.reference.authorization import sides_of, unanswered
+from matcher.reference.authorization import Published, by_order, sides_of, unanswered_by
 from matcher.reference.chain import Chain
 from matcher.reference.context import Context
 from matcher.reference.faults import MarginBroken
 from matcher.reference.header import BLOB, CALLDATA, Header, genesis, parent_of
 from matcher.reference.leaf import Account
-from matcher.reference.orderfile import Signed, decode
+from matcher.reference.orderfile import decode
 from matcher.reference.state import State, named_by
 from matcher.reference.tree import ZERO, words_root
 from matcher.reference.words import KIND_BITS, WORD_BITS, Fill, Nop, Op, Release, unpack_chunk
@@ -207,9 +207,7 @@ class Judge:
             )
         return [what for what, holds in rules.items() if not holds]
 
-    def published(
-        self, header: Header, words: Sequence[int], verdict: Verdict
-    ) -> list[Signed] | None:
+    def published(self, header: Header, words: Sequence[int], verdict: Verdict) -> Published | None:
         """The messages of the batch's order file; None if nobody showed it.
 
         Not more of them than the words can use, so that no file keeps its reader busy for days.
@@ -222,20 +220,20 @@ class Judge:
             batch, used = decode(data)
         except ProtocolError as error:
             verdict.find("ORDER_FILE", "file", error)
-            return []
+            return {}
         if batch != header.id:
             verdict.find("ORDER_FILE", "file", f"it is of batch {batch}")
         most = sum(SIDES.get(word >> WORD_BITS - KIND_BITS, 0) for word in words)
         if len(used) > most:
             verdict.find("ORDER_FILE", "file", f"{len(used)} messages for {most} sides")
-        return used[:most]
+        return by_order(used[:most])
 
     def follows(
         self,
         number: int,
         words: Sequence[int],
         context: Context,
-        published: list[Signed] | None,
+        published: Published | None,
         verdict: Verdict,
     ) -> bool:
         """Judge and apply one chunk; whether its transition is right."""
@@ -271,7 +269,7 @@ class Judge:
         self,
         number: int,
         ops: Sequence[Op],
-        published: list[Signed],
+        published: Published,
         context: Context,
         after: dict[int, Account],
         verdict: Verdict,
@@ -279,7 +277,7 @@ class Judge:
         """Sides of a chunk's ops that no published message answers for."""
         chain = self.chain
         separator, signers = chain.separator(), chain.signers
-        for place, side in unanswered(ops, published, separator, context, signers, after):
+        for place, side in unanswered_by(ops, published, separator, context, signers, after):
             what = f"op {place}, side {side.number}: {side.unsigned()}"
             proof = Unsigned(number, place, side.number)
             verdict.find("UNAUTHORIZED", f"chunk {number}", what, proof)
