@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from matcher.blobs.encoding import Sidecar
 from matcher.errors import ProtocolError
 from matcher.merkle import ZERO, keccak, levels_of
 from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION, Order, Transfer, Withdrawal
@@ -13,7 +14,8 @@ from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION, Order, Transfer, Withdr
 HEADER_BYTES: Final = 192
 WORD_BYTES: Final = 32  # of a word in calldata: a zero byte and the 31 of the op word
 CHUNK_BYTES: Final = CHUNK_WORDS * WORD_BYTES
-CALLDATA: Final = 0  # mode
+CALLDATA: Final = 0  # modes
+BLOB: Final = 1
 ORDER_FILE_VERSION: Final = 1
 
 # word 0: version:u8 operator:u16 mode:u8 id:u40 builtAt:u40 chunkCount:u16, 128 zero bits
@@ -135,6 +137,10 @@ class Batch(msgspec.Struct, frozen=True):
         return int.from_bytes(self.header[1:3], "big")
 
     @property
+    def mode(self) -> int:
+        return self.header[3]
+
+    @property
     def state_root(self) -> bytes:
         return self.header[96:128]
 
@@ -163,10 +169,25 @@ class Batch(msgspec.Struct, frozen=True):
         fields = self.fields
         if len(self.words) != fields.chunk_count * CHUNK_WORDS * WORD_BYTES:
             raise ProtocolError(f"batch {fields.id}: {len(self.words)} bytes of words")
-        if levels_of(padded(self.words))[-1][0] != fields.chunks_root:
+        if commitments(self.words, fields.mode) != (fields.chunks_root, fields.blobs_hash):
             raise ProtocolError(f"batch {fields.id}: the words are not those of the header")
         if keccak(self.order_file) != fields.extra:
             raise ProtocolError(f"batch {fields.id}: the order file is not that of the header")
+
+
+def commitments(words: bytes, mode: int) -> tuple[bytes, bytes]:
+    """``chunksRoot`` and ``blobsHash`` of a header: what binds words in a mode.
+
+    Raises
+    ------
+    ProtocolError
+        If there is no such mode.
+    """
+    if mode == CALLDATA:
+        return levels_of(padded(words))[-1][0], ZERO
+    if mode == BLOB:
+        return ZERO, Sidecar.of(words).blobs_hash
+    raise ProtocolError(f"header.mode: found {mode}, allowed {CALLDATA} or {BLOB}")
 
 
 def split(words: bytes) -> list[bytes]:

@@ -15,11 +15,13 @@ from web3.exceptions import BlockNotFound, Web3RPCError
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
+from matcher.blobs.store import Store
 from matcher.board import Board
 from matcher.chain import faults
 from matcher.chain.committer import Committer, Stage
 from matcher.chain.deployment import Deployment
 from matcher.chain.follower import Follower
+from matcher.chain.modes import NAMES
 from matcher.errors import ChainError
 from matcher.events import Event
 from matcher.settings import Settings
@@ -43,7 +45,7 @@ class Door(Protocol):
     async def submit(self, command: c.Command) -> list[Event]:
         """As `Sequencer.submit`."""
 
-    async def redate(self, first_batch: int, built_at: int) -> list[Batch]:
+    async def redate(self, first_batch: int, built_at: int, mode: int = 2) -> list[Batch]:
         """As `Sequencer.redate`."""
 
     async def tick(self) -> None:
@@ -121,6 +123,7 @@ class ChainSide:
         self._head = self._final = 0  # newest batches on the chain, as last said
         self._halted_here = False
         self._listeners: list[Callable[[], None]] = []
+        self.store = Store(settings.data / "blobs")
 
     def on_events(self, _sequence: int, command: c.Command, *_: object) -> None:
         """Listen to the sequencer: note up to which block the journal was told."""
@@ -212,6 +215,9 @@ class ChainSide:
         while not self._ending.is_set():
             try:
                 progress = await self._try(lambda: asyncio.to_thread(committer.step))
+            except faults.OtherMode as fault:
+                await self._change_mode(fault, committer)
+                continue
             except (faults.BatchTooOld, faults.NotCurrentOperator) as fault:
                 said = self._say(fault, said)
                 if _redatable(fault) and not await self._redate(fault):
@@ -241,7 +247,19 @@ class ChainSide:
             lambda: self.follower.told,
             self.settings.confirmations,
             self.settings.fees,
+            self.settings.mode,
+            self.store,
         )
+
+    async def _change_mode(self, fault: faults.OtherMode, committer: Committer) -> None:
+        """Give the batches that are not on the chain the mode that costs less."""
+        try:
+            await self._door.redate(fault.batch, 0, fault.mode)
+        except RedateError as error:
+            log.warning("mode stays", batch=fault.batch, reason=str(error))
+            committer.take_as_it_is(fault.batch)
+        else:
+            log.info("mode changed", first=fault.batch, mode=NAMES[fault.mode], reason=str(fault))
 
     def _say(self, fault: faults.CommitFault, said: str) -> str:
         """Log a fault once, not at every step."""

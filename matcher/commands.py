@@ -31,13 +31,16 @@ class CloseBatch(Command, frozen=True):
 
 
 class Redate(Command, frozen=True):
-    """Give closed batches, from `first_batch` on, a later builtAt: they were not committed in time.
+    """Give closed batches, from `first_batch` on, other headers: they are not on the chain yet.
 
+    A later builtAt, where they were not committed in time; 0 leaves theirs. Another mode, where it
+    costs less; 2 leaves theirs, any other is the mode of all batches that are closed later, too.
     Needs no batch to be open. Changes headers alone; raises if an op would not be valid any more.
     """
 
     first_batch: int
     built_at: int
+    mode: int = 2
 
 
 # --- facts from the chain (the follower) --------------------------------------------------------

@@ -54,7 +54,7 @@ class Encoder:
             c.OpenBatch: lambda _, o: _command(CommandKind.OPEN_BATCH, origin=o),
             c.CloseBatch: lambda _, o: _command(CommandKind.CLOSE_BATCH, origin=o),
             c.Redate: lambda x, o: _fact(
-                CommandKind.REDATE, value=x.first_batch, time=x.built_at, origin=o
+                CommandKind.REDATE, value=x.first_batch, time=x.built_at, other=x.mode, origin=o
             ),
             c.ChainBlock: lambda x, o: (
                 _fact(CommandKind.CHAIN_BLOCK, annex=1, value=x.number, time=x.time, origin=o)
@@ -472,5 +472,5 @@ _DECODERS: Final[dict[CommandKind, Callable[[Names, _Line], c.Command]]] = {
     CommandKind.RESUMED: lambda *_: c.Resumed(),
     CommandKind.CHAIN_BLOCK: lambda _, x: c.ChainBlock(x.value, x.digest, x.time),
     CommandKind.OPERATOR_NAMED: lambda _, x: c.OperatorNamed(x.value),
-    CommandKind.REDATE: lambda _, x: c.Redate(x.value, x.time),
+    CommandKind.REDATE: lambda _, x: c.Redate(x.value, x.time, x.other),
 }

@@ -28,6 +28,7 @@ from matcher.batch import genesis
 from matcher.chain.deployment import Deployment
 from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
+from matcher.chain.modes import Choice
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.eip712 import Domain, keccak
 from matcher.errors import QuoinError
@@ -274,6 +275,18 @@ class Node:
     help="Most gwei per gas that a commit may pay.",
 )
 @click.option(
+    "--mode",
+    default=Choice.AUTO.value,
+    type=click.Choice([choice.value for choice in Choice]),
+    help="Commit in calldata, in blobs, or in what costs less.",
+)
+@click.option(
+    "--max-blob-fee",
+    default=500,
+    type=click.IntRange(1),
+    help="Most gwei per blob gas that a commit may pay.",
+)
+@click.option(
     "--poll", default=0.5, type=click.FloatRange(0.01), help="Seconds between looks at the chain."
 )
 @click.option(
@@ -346,10 +359,12 @@ async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
 def _settings(operator: LocalAccount | None, **options: Any) -> Settings:
     """Options as settings."""
     age, ops, max_fee = (options.pop(name) for name in ("batch_age", "batch_ops", "max_fee"))
+    blob_cap = options.pop("max_blob_fee") * GWEI
     return Settings(
         operator=operator,
         batches=Policy(max_age=age, max_ops=ops),
-        fees=FeePolicy(cap=max_fee * GWEI),
+        fees=FeePolicy(cap=max_fee * GWEI, blob_cap=blob_cap),
+        mode=Choice(options.pop("mode")),
         **options,
     )
 

@@ -157,9 +157,9 @@ class Sequencer:
         """Close the open batch; what was closed is in the archive. None if there were no ops."""
         return (await self._submit(c.CloseBatch()))[1]
 
-    async def redate(self, first_batch: int, built_at: int) -> list[Batch]:
-        """Give closed batches a later builtAt, as `Batcher.redate`; closes the open one first."""
-        return (await self._submit(c.Redate(first_batch, built_at)))[1]
+    async def redate(self, first_batch: int, built_at: int, mode: int = 2) -> list[Batch]:
+        """Give closed batches other headers, as `Batcher.redate`; closes the open one first."""
+        return (await self._submit(c.Redate(first_batch, built_at, mode)))[1]
 
     async def account_proof(self, batch_id: int, account: int) -> tuple[list[bytes], Path]:
         """An account after a batch, as the Vault takes it: `Batcher.account_proof`."""

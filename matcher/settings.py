@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from matcher.chain.fees import FeePolicy
+from matcher.chain.modes import Choice
 from matcher.errors import QuoinError
 from matcher.lanes import Policy
 
@@ -45,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Commits batches. Without it they are only built and published.
     batches : Policy
     fees : FeePolicy
+    mode : Choice
+        Which mode batches are committed in; by default what costs less.
     poll : float
         Seconds of the wall clock between two looks at the chain.
     origins : tuple of str
@@ -66,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     operator: "LocalAccount | None" = None
     batches: Policy = Policy()
     fees: FeePolicy = FeePolicy()
+    mode: Choice = Choice.AUTO
     poll: float = 0.5
     origins: tuple[str, ...] = ("*",)
     publish: str | None = None

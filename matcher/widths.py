@@ -41,7 +41,7 @@ Widths = tuple[tuple[str, int, int], ...]
 WIDTHS: Final[dict[type[Any], Widths]] = {
     c.Clock: (("time", 0, _TIME_MAX),),
     c.ChainBlock: (("number", 0, _TIME_MAX), ("time", 0, _TIME_MAX)),
-    c.Redate: (("first_batch", 0, _TIME_MAX), ("built_at", 0, _TIME_MAX)),
+    c.Redate: (("first_batch", 0, _TIME_MAX), ("built_at", 0, _TIME_MAX), ("mode", 0, 2)),
     c.OperatorNamed: (("operator", 0, _TIME_MAX),),
     c.MarketListed: (_MARKET, ("tick_value", 1, U32), ("strike_value", 1, U32)),
     c.FeesSet: (

@@ -6,9 +6,11 @@ import threading
 import time
 from typing import Any, Final
 
+import msgspec
 from web3 import EthereumTesterProvider, Web3
 
 from matcher.chain.deployment import Deployment
+from matcher.chain.modes import Choice
 from matcher.node import Node
 from matcher.settings import Settings
 
@@ -39,7 +41,8 @@ class EmbeddedNode(Node):
     """A node whose chain is at hand already, and makes a block every second."""
 
     def __init__(self, settings: Settings, deployment: Deployment):
-        super().__init__(settings)
+        # py-evm has no pool that blobs could wait in.
+        super().__init__(msgspec.structs.replace(settings, mode=Choice.CALLDATA))
         provider = deployment.w3.provider
         assert isinstance(provider, EthereumTesterProvider)
         self._provider = OneAtATime(provider)

@@ -166,6 +166,24 @@ def element_and_proof(blob: bytes, element: int) -> bytes:
     return bytes(value) + bytes(proof)
 
 
+def holds(commitment: bytes, element: int, value: bytes, proof: bytes) -> bool:
+    """Whether element i of the blob with this commitment is a value, as a proof shows.
+
+    Parameters
+    ----------
+    commitment, proof : bytes
+        48 bytes each.
+    element : int
+    value : bytes
+        32 bytes.
+    """
+    z = point(element).to_bytes(ELEMENT_BYTES, "big")
+    try:
+        return bool(ckzg.verify_kzg_proof(commitment, z, value, proof, trusted_setup()))
+    except RuntimeError:  # a point that is not on the curve, or a value outside the field
+        return False
+
+
 def point(element: int) -> int:
     """Where a blob's polynomial takes the value of element i: roots of unity, bit-reversed."""
     exponent = 0

@@ -1,19 +1,37 @@
 """Words of committed batches, of either mode, from the logs and what they name."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from web3 import Web3
 
-from matcher.blobs.encoding import blob_count, words_of
+from matcher.blobs.encoding import blobs_hash, words_of
 from matcher.blobs.sources import Place, Sources
 from matcher.chain.deployment import Deployment
 from matcher.chain.logs import Log, LogReader
 from matcher.errors import ChainError
+from matcher.types import CHUNK_WORDS
 
 NAMES: Final = frozenset({"BatchBody", "BatchBlobs", "BatchCommitted"})
 
 Words = tuple[int, ...]
+
+
+class Body(NamedTuple):
+    """What a batch was committed with.
+
+    Attributes
+    ----------
+    words : tuple of int
+        32 for each chunk of the header.
+    rest : tuple of int
+        Blob mode: elements of the last blob behind the words, up to the last that is not zero. They
+        mean nothing, and no honest operator leaves any; but the commitment is to them, too, so
+        without them no word can be opened.
+    """
+
+    words: Words
+    rest: Words = ()
 
 
 class Bodies:
@@ -39,8 +57,8 @@ class Bodies:
         elif log.name == "BatchBlobs":
             self._hashes[log.args["id"]] = tuple(log.args["versionedHashes"])
 
-    def of(self, committed: Log) -> Words:
-        """The words that a ``BatchCommitted`` is about, verified; they are handed out once.
+    def of(self, committed: Log) -> Body:
+        """What a ``BatchCommitted`` is about, verified; it is handed out once.
 
         Parameters
         ----------
@@ -52,30 +70,46 @@ class Bodies:
         BlobMissing
             If no source has a blob. The next call tries again.
         ChainError
-            If nothing was emitted of the body: the node does not show every log.
+            If nothing was emitted of the body, or of other blobs than the header's: the node does
+            not show every log.
         """
         batch_id = committed.args["id"]
         if batch_id in self._words:
-            return self._words.pop(batch_id)
+            return Body(self._words.pop(batch_id))
         if batch_id not in self._hashes:
             raise ChainError(
                 f"batch {batch_id} in block {committed.block}: no body; the node does not show"
                 " every log"
             )
-        words = self._from_blobs(committed, self._hashes[batch_id])
+        body = self._from_blobs(committed, self._hashes[batch_id])
         del self._hashes[batch_id]
-        return words
+        return body
 
-    def _from_blobs(self, committed: Log, hashes: tuple[bytes, ...]) -> Words:
-        chunks = int.from_bytes(committed.args["header"][0][14:16], "big")
-        if len(hashes) != blob_count(chunks):
+    def _from_blobs(self, committed: Log, hashes: tuple[bytes, ...]) -> Body:
+        info, _, _, _, expected, _ = committed.args["header"]
+        chunks = int.from_bytes(info[14:16], "big")
+        if blobs_hash(hashes) != expected:
             raise ChainError(
-                f"batch {committed.args['id']}: found {len(hashes)} blobs, expected"
-                f" {blob_count(chunks)} for {chunks} chunks"
+                f"batch {committed.args['id']} in block {committed.block}: its blobs are not the"
+                " header's; the node does not show every log"
             )
         place = place_of(committed)
-        found = words_of([self._sources.get(each, place) for each in hashes], chunks)
-        return tuple(int.from_bytes(found[i : i + 32], "big") for i in range(0, len(found), 32))
+        blobs = [self._sources.get(each, place) for each in hashes]
+        size = 32 * CHUNK_WORDS * chunks
+        rest = b"".join(blobs)[size:]
+        return Body(_numbers(words_of(blobs, chunks)), _without_zeros(_numbers(rest)))
+
+
+def _numbers(data: bytes) -> Words:
+    return tuple(int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32))
+
+
+def _without_zeros(words: Words) -> Words:
+    """Without the zeros at the end."""
+    count = len(words)
+    while count and not words[count - 1]:
+        count -= 1
+    return words[:count]
 
 
 def place_of(log: Log) -> Place:
@@ -89,7 +123,7 @@ def bodies(
     sources: Sources | None = None,
     first: int | None = None,
     last: int | None = None,
-) -> Iterator[tuple[Log, Words]]:
+) -> Iterator[tuple[Log, Body]]:
     """Every commit of some blocks, in the order of the chain, reverted ones too.
 
     Parameters
@@ -104,8 +138,8 @@ def bodies(
     ------
     Log
         The ``BatchCommitted``.
-    tuple of int
-        Its words: 32 for each chunk of its header.
+    Body
+        Its words.
     """
     begin = deployment.genesis_block if first is None else first
     end = w3.eth.block_number if last is None else last

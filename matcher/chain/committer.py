@@ -23,12 +23,22 @@ from hexbytes import HexBytes
 from web3 import Web3
 from web3.exceptions import BlockNotFound
 
-from matcher.batch import Batch
+from matcher.batch import BLOB, Batch
+from matcher.blobs.encoding import Sidecar
+from matcher.blobs.store import Store
 from matcher.chain import faults
 from matcher.chain.clock import ChainClock, Moment
 from matcher.chain.deployment import Deployment
 from matcher.chain.fees import FeePolicy, Fees
-from matcher.chain.transactions import NonceUsed, Sender, Signed, Underpriced, gas_limit
+from matcher.chain.modes import BLOB_GAS, NAMES, Choice, Prices, blob_base_fee, quote
+from matcher.chain.transactions import (
+    NonceUsed,
+    Sender,
+    Signed,
+    Underpriced,
+    blob_gas_limit,
+    gas_limit,
+)
 from matcher.commands import ChainBlock
 from matcher.errors import ChainError, ReorgBelowConfirmed
 
@@ -109,6 +119,10 @@ class Committer:
     confirmations : int
         A commit is confirmed when its block and the next, so many together, are on the chain.
     policy : FeePolicy
+    choice : Choice
+        Which mode batches are committed in.
+    store : Store, optional
+        Where blobs are kept before they are sent.
     """
 
     def __init__(
@@ -120,6 +134,8 @@ class Committer:
         told: Callable[[], ChainBlock | None],
         confirmations: int = 1,
         policy: FeePolicy | None = None,
+        choice: Choice = Choice.CALLDATA,
+        store: Store | None = None,
     ):
         self._w3 = w3
         self._deployment = deployment
@@ -127,6 +143,9 @@ class Committer:
         self._told = told
         self._confirmations = confirmations
         self._policy = policy or FeePolicy()
+        self._choice = choice
+        self._store = store
+        self._as_it_is = 0  # batch that is committed in the mode that it has
         self._sender = Sender(w3, account, deployment.chain_id)
         self._clock = ChainClock(w3)
         self._registry = deployment.registry
@@ -161,7 +180,12 @@ class Committer:
         self._require_allowed(batch, sight)
         if batch.built_at >= sight.moment.next_time:
             return self._progress(sight, Stage.WAITING, batch_id)
-        return self._send(batch, sight, self._policy.first(sight.moment.base_fee))
+        self._require_mode(batch, sight)
+        return self._send(batch, sight, self._first_fees(batch, sight))
+
+    def take_as_it_is(self, batch_id: int) -> None:
+        """Commit a batch in the mode that its header has: it cannot be given the other."""
+        self._as_it_is = batch_id
 
     # --- looking ------------------------------------------------------------------------------
 
@@ -265,6 +289,8 @@ class Committer:
             self._failures += 1
             transaction: Any = self._w3.eth.get_transaction(HexBytes(signed.hash))
             call = {"to": transaction["to"], "data": transaction["input"]}
+            if "blobVersionedHashes" in transaction:
+                call["blobVersionedHashes"] = transaction["blobVersionedHashes"]
             revert = self._sender.revert_of(
                 call | {"gas": transaction["gas"]}, receipt["blockNumber"]
             )
@@ -289,13 +315,13 @@ class Committer:
             log.warning("the transaction was dropped", batch=batch.id, nonce=flight.nonce)
             self._flight = None
             self._require_allowed(batch, sight)
-            return self._send(batch, sight, self._policy.first(sight.moment.base_fee))
+            return self._send(batch, sight, self._first_fees(batch, sight))
         changed = bool(flight.sent) and flight.batch_hash != batch.hash  # it was redated
         stuck = sight.moment.number - flight.since >= self._policy.patience
         if not (changed or stuck):
             return self._progress(sight, Stage.PENDING, batch.id, flight)
         self._require_allowed(batch, sight)
-        fees = self._policy.higher(flight.fees, sight.moment.base_fee)
+        fees = self._policy.higher(flight.fees, sight.moment.base_fee, self._blob_fee(batch))
         if fees is None:
             if not flight.capped:
                 log.error("stuck at the fee cap", batch=batch.id, cap=self._policy.cap)
@@ -351,15 +377,21 @@ class Committer:
         flight, anchor = self._flight, self._anchor(sight)
         if anchor is None:
             return self._progress(sight, Stage.WAITING, batch.id, flight)
-        data = self._calldata(batch, anchor)
-        gas = gas_limit(data, len(batch.words) // 32)
-        needed = gas * fees.limit
+        sidecar = Sidecar.of(batch.words) if batch.mode == BLOB else None
+        data = self._calldata(batch, anchor, sidecar)
+        blobs = len(sidecar.blobs) if sidecar else 0
+        gas = blob_gas_limit(data, blobs) if sidecar else gas_limit(data, len(batch.words) // 32)
+        needed = gas * fees.limit + blobs * BLOB_GAS * fees.blob
         balance = self._w3.eth.get_balance(self._w3.to_checksum_address(self._sender.address))
         if balance < needed:
             raise faults.NotEnoughFunds(batch.id, self._sender.address, balance, needed)
         if flight is None and sight.moment.pending:
-            self._rehearse(batch, data, gas)
-        signed = self._sender.sign(self._registry.address, data, sight.nonce, gas, fees)
+            self._rehearse(batch, data, gas, sidecar)
+        if sidecar is not None and self._store is not None:
+            for versioned_hash, blob in zip(sidecar.hashes, sidecar.blobs, strict=True):
+                self._store.put(versioned_hash, blob)
+        to, nonce = self._registry.address, sight.nonce
+        signed = self._sender.sign(to, data, nonce, gas, fees, sidecar=sidecar)
         earlier = flight.sent if flight else []
         self._flight = _Flight(
             nonce=sight.nonce,
@@ -383,19 +415,56 @@ class Committer:
             "commit sent",
             batch=batch.id,
             chunks=batch.chunk_count,
+            mode=NAMES[batch.mode],
             nonce=sight.nonce,
             replaces=flight is not None,
             max_fee=fees.limit,
             tip=fees.tip,
+            max_blob_fee=fees.blob,
             transaction="0x" + signed.hash.hex(),
         )
         return self._progress(sight, stage, batch.id, self._flight)
 
-    def _calldata(self, batch: Batch, anchor: tuple[int, bytes]) -> bytes:
-        words = [int.from_bytes(word, "big") for word in batch.word_list()]
-        call = self._functions.commit(
-            batch.built_at, batch.header[32:64], *anchor, batch.extra, words
+    def _require_mode(self, batch: Batch, sight: _Sight) -> None:
+        """Nothing waits: the batch goes in the mode that costs less, and both figures are said.
+
+        Raises
+        ------
+        OtherMode
+            If its header has the other one.
+        """
+        prices = Prices(sight.moment.base_fee + self._policy.tip, blob_base_fee(self._w3))
+        costs = quote(batch, prices)
+        wanted = costs.wanted(self._choice, batch.mode)
+        log.info(
+            "mode chosen",
+            batch=batch.id,
+            mode=NAMES[wanted],
+            header=NAMES[batch.mode],
+            asked=self._choice.value,
+            calldata_wei=costs.calldata,
+            blob_wei=costs.blob,
+            gas_price=prices.gas,
+            blob_gas_price=prices.blob_gas,
         )
+        if wanted != batch.mode and batch.id != self._as_it_is:
+            raise faults.OtherMode(batch.id, wanted, f"{costs}, asked for {self._choice.value}")
+
+    def _first_fees(self, batch: Batch, sight: _Sight) -> Fees:
+        return self._policy.first(sight.moment.base_fee, self._blob_fee(batch))
+
+    def _blob_fee(self, batch: Batch) -> int | None:
+        """Price of blob gas, wei, of a batch in blob mode."""
+        return blob_base_fee(self._w3) if batch.mode == BLOB else None
+
+    def _calldata(self, batch: Batch, anchor: tuple[int, bytes], sidecar: Sidecar | None) -> bytes:
+        common = (batch.built_at, batch.header[32:64], *anchor, batch.extra)
+        if sidecar is None:
+            words = [int.from_bytes(word, "big") for word in batch.word_list()]
+            call = self._functions.commit(*common, words)
+        else:
+            last = batch.chunk_count - 1
+            call = self._functions.commitBlobs(*common, last + 1, sidecar.opening(last))
         return bytes(HexBytes(call._encode_transaction_data()))
 
     def _anchor(self, sight: _Sight) -> tuple[int, bytes] | None:
@@ -428,9 +497,11 @@ class Committer:
             return None
         return number, block_hash
 
-    def _rehearse(self, batch: Batch, data: bytes, gas: int) -> None:
+    def _rehearse(self, batch: Batch, data: bytes, gas: int, sidecar: Sidecar | None) -> None:
         """Let the node execute the commit in its next block, and raise if it reverts."""
-        call = {"to": self._registry.address, "data": HexBytes(data), "gas": gas}
+        call: dict[str, Any] = {"to": self._registry.address, "data": HexBytes(data), "gas": gas}
+        if sidecar is not None:
+            call["blobVersionedHashes"] = list(sidecar.hashes)
         revert = self._sender.revert_of(call, "pending")
         if revert is not None:
             raise faults.CommitReverted(batch.id, b"", f"{revert} (it was not sent)")

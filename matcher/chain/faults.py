@@ -6,7 +6,7 @@
     `-- CommitFault
         |-- NotCurrentOperator, BondBelowMinimum, CommitsPaused, NotEnoughFunds, RingIsFull
         |                         goes away when somebody acts; the committer tries again
-        |-- BatchTooOld           goes away when the batch is redated
+        |-- BatchTooOld, OtherMode    go away when the batch is redated
         |-- CommitReverted        the transaction failed in its block, with the decoded reason
         `-- fatal: ExchangeFrozen, BatchWasReverted, ForeignBatch
                                   no batch of this node will be committed any more
@@ -92,6 +92,20 @@ class BatchTooOld(CommitFault):
             f" {built_at + lag} (lag {lag} s); the next block is of {now}: it has to be redated,"
             " with all batches after it"
         )
+
+
+class OtherMode(CommitFault):
+    """A commit would cost less in the other mode, or is possible in no other.
+
+    Attributes
+    ----------
+    batch, mode : int
+        The mode is the one to commit in.
+    """
+
+    def __init__(self, batch: int, mode: int, reason: str):
+        self.batch, self.mode = batch, mode
+        super().__init__(f"batch {batch}: {reason}: its header has to say mode {mode}")
 
 
 class CommitReverted(CommitFault):

@@ -10,6 +10,7 @@ class Fees(msgspec.Struct, frozen=True):
 
     tip: int  # maxPriorityFeePerGas
     limit: int  # maxFeePerGas
+    blob: int = 0  # maxFeePerBlobGas; 0 without blobs
 
 
 class FeePolicy(msgspec.Struct, frozen=True):
@@ -23,30 +24,41 @@ class FeePolicy(msgspec.Struct, frozen=True):
         Never offer more in all, wei per gas.
     patience : int
         Blocks after which a transaction that is in none of them is stuck.
+    blob_cap : int
+        Never offer more for blob gas, wei.
     """
 
     tip: int = GWEI
     cap: int = 500 * GWEI
     patience: int = 3
+    blob_cap: int = 500 * GWEI
 
-    def first(self, base_fee: int) -> Fees:
-        """An offer that outlasts a doubled base fee."""
-        return self._capped(Fees(self.tip, 2 * base_fee + self.tip))
+    def first(self, base_fee: int, blob_fee: int | None = None) -> Fees:
+        """An offer that outlasts a doubled base fee; with blobs, a doubled price of theirs."""
+        blob = 0 if blob_fee is None else 2 * blob_fee + 1
+        return self._capped(Fees(self.tip, 2 * base_fee + self.tip, blob))
 
-    def higher(self, last: Fees, base_fee: int) -> Fees | None:
-        """An offer that nodes take in place of the last; None if the cap forbids it.
+    def higher(self, last: Fees, base_fee: int, blob_fee: int | None = None) -> Fees | None:
+        """An offer that nodes take in place of the last; None if a cap forbids it.
 
-        Nodes ask for a tenth more of both fields, some for an eighth; this adds an eighth.
+        Nodes ask for a tenth more of both fields, some for an eighth; this adds an eighth. Where
+        there are blobs they ask for twice as much of everything.
         """
-        wanted = self.first(base_fee)
-        raised = Fees(_eighth_more(last.tip), _eighth_more(last.limit))
-        if raised.limit > self.cap:
+        wanted = self.first(base_fee, blob_fee)
+        more = _twice if last.blob else _eighth_more
+        raised = Fees(more(last.tip), more(last.limit), more(last.blob))
+        if raised.limit > self.cap or raised.blob > self.blob_cap:
             return None
-        return self._capped(Fees(max(raised.tip, wanted.tip), max(raised.limit, wanted.limit)))
+        pairs = zip(msgspec.structs.astuple(raised), msgspec.structs.astuple(wanted), strict=True)
+        return self._capped(Fees(*map(max, pairs)))
 
     def _capped(self, fees: Fees) -> Fees:
         limit = min(fees.limit, self.cap)
-        return Fees(min(fees.tip, limit), limit)
+        return Fees(min(fees.tip, limit), limit, min(fees.blob, self.blob_cap))
+
+
+def _twice(value: int) -> int:
+    return 2 * value
 
 
 def _eighth_more(value: int) -> int:

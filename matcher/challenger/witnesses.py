@@ -21,7 +21,9 @@ from matcher.reference.words import unpack_chunk
 
 def body_of(batch: Standing) -> Body:
     """The words of a batch, to be opened in its mode."""
-    return BlobBody(batch.words) if batch.header.mode == BLOB else CalldataBody(batch.words)
+    if batch.header.mode == BLOB:
+        return BlobBody([*batch.words, *batch.rest])
+    return CalldataBody(batch.words)
 
 
 def of_lie(judge: Judge, batch: Standing, lie: WrongTransition | WrongMargin) -> bytes:

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from matcher import wire
-from matcher.batch import Batch, padded
+from matcher.batch import BLOB, Batch, padded
+from matcher.blobs.encoding import BLOB_ELEMENTS, ELEMENT_BYTES, Sidecar, element_and_proof
 from matcher.errors import ProtocolError, Reject, WireError
 from matcher.gateway.answers import Json, hexed
 from matcher.gateway.context import Context
@@ -134,12 +135,12 @@ class Batches:
         count = batch.chunk_count * CHUNK_WORDS
         if index >= count:
             raise WireError("index", str(index), f"below {count}", Reject.OUT_OF_RANGE)
-        path = await asyncio.to_thread(_word_path, batch, index)
+        shows = _blob_opening if batch.mode == BLOB else _word_path
         return {
             **self._bound(batch),
             "index": str(index),
             "word": hexed(batch.word(index)),
-            "path": _path(path),
+            **await asyncio.to_thread(shows, batch, index),
         }
 
     def _bound(self, batch: Batch) -> Json:
@@ -156,8 +157,22 @@ def _batch_id(parameters: Mapping[str, str]) -> int:
     return wire.number(parameters["batch"], "batch", 0, U40)
 
 
-def _word_path(batch: Batch, index: int) -> Path:
-    return path_in(levels_of(padded(batch.words)), index)
+def _word_path(batch: Batch, index: int) -> Json:
+    return {"path": _path(path_in(levels_of(padded(batch.words)), index))}
+
+
+def _blob_opening(batch: Batch, index: int) -> Json:
+    """In blob mode there is no tree over words: a word is an element, opened by a KZG proof."""
+    sidecar = Sidecar.of(batch.words)
+    number, element = divmod(index, BLOB_ELEMENTS)
+    opening = element_and_proof(sidecar.blobs[number], element)
+    return {
+        "blob": {
+            "hashes": [hexed(each) for each in sidecar.hashes],
+            "commitment": hexed(sidecar.commitments[number]),
+            "proof": hexed(opening[ELEMENT_BYTES:]),
+        }
+    }
 
 
 def _path(path: Path) -> Json:

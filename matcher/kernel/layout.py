@@ -43,7 +43,7 @@ signer, origin are a Command's)::
     OPERATOR_NAMED     value: operator
     HALTED             annex: reason, `strike` bytes of UTF-8; RESUMED
     CHAIN_BLOCK        value: number, time; annex: SIGNED with the hash as digest
-    REDATE             value: first_batch, time: built_at
+    REDATE             value: first_batch, time: built_at, other: mode
 
 Signed, 64 bytes: the first annex line of PLACE, CANCEL_ALL, WITHDRAW and TRANSFER; a PLACE without
 one has the digest 0. The second is r and s of the signature, 32 bytes each::

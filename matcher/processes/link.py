@@ -120,9 +120,9 @@ class Link:
         """As `Sequencer.submit`."""
         return (await self._submit(command))[0]
 
-    async def redate(self, first_batch: int, built_at: int) -> list[Batch]:
+    async def redate(self, first_batch: int, built_at: int, mode: int = 2) -> list[Batch]:
         """As `Sequencer.redate`, where batches are built."""
-        return (await self._submit(c.Redate(first_batch, built_at)))[1]
+        return (await self._submit(c.Redate(first_batch, built_at, mode)))[1]
 
     async def tick(self) -> None:
         """Tell the exchange the chain's time."""

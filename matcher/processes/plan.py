@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from matcher.chain.fees import FeePolicy
+from matcher.chain.modes import Choice
 from matcher.eip712 import Domain, keccak
 from matcher.journal.writer import Identity
 from matcher.lanes import Policy
@@ -61,6 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     confirmations: int
     batches: Policy
     fees: FeePolicy
+    mode: Choice
     poll: float
     origins: tuple[str, ...]
     publish: str | None
@@ -134,6 +136,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             operator=Account.from_key(self.operator) if self.operator else None,
             batches=self.batches,
             fees=self.fees,
+            mode=self.mode,
             poll=self.poll,
             origins=self.origins,
             publish=self.publish,

@@ -370,6 +370,7 @@ class Supervisor:
                     confirmations=settings.confirmations,
                     batches=settings.batches,
                     fees=settings.fees,
+                    mode=settings.mode,
                     poll=settings.poll,
                     origins=settings.origins,
                     publish=settings.publish,

@@ -114,6 +114,7 @@ class Standing:
     before: dict[int, Account]  # accounts that it changed, as they were
     after: dict[int, Account]
     settled: frozenset[tuple[int, int]] = frozenset()  # before it; an audit's
+    rest: tuple[int, ...] = ()  # elements of the last blob behind the words
 
 
 class Judge:
@@ -163,7 +164,7 @@ class Judge:
         }
         was = {index: before.get(index, Account()) for index in after}
         self.standing.append(
-            Standing(header, verdict, self.head, tuple(fact.words), was, after, settled)
+            Standing(header, verdict, self.head, tuple(fact.words), was, after, settled, fact.rest)
         )
         self.head = header
         if self.lost is None and verdict.transition_is_wrong:

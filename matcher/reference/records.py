@@ -107,12 +107,13 @@ class KeySet:
 
 @dataclass(frozen=True)
 class BatchCommitted:
-    """`BatchCommitted` and `BatchBody` of one commit."""
+    """`BatchCommitted` of one commit, and its `BatchBody` or the blobs that `BatchBlobs` names."""
 
     header: Header
     batch_hash: bytes  # as emitted
     words: tuple[int, ...]
     at: int  # committedAt
+    rest: tuple[int, ...] = ()  # elements of the last blob behind the words: nobody's, but bound
 
 
 @dataclass(frozen=True)

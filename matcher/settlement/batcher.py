@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from matcher import commands as c
 from matcher import events as e
 from matcher.batch import (
+    CALLDATA,
     CHUNK_BYTES,
     WORD_BYTES,
     Batch,
     Header,
     SignedMessage,
+    commitments,
     order_file,
     parent_of,
     words_depth,
@@ -30,7 +32,7 @@ from matcher.kernel.opstream_layout import Stop
 from matcher.kernel.pool import Pool
 from matcher.kernel.settlement_layout import QUAD
 from matcher.lines import Decoder
-from matcher.merkle import Path, keccak
+from matcher.merkle import ZERO, Path, keccak
 from matcher.names import Names
 from matcher.settlement.facts import Facts
 from matcher.settlement.forest import WholeTree
@@ -43,6 +45,7 @@ from matcher.types import CHUNK_OPS, SignedOrder, Windows
 __all__ = ["Batch", "Batcher", "Path"]
 
 MAX_CHUNKS: Final = 100
+AS_IT_IS: Final = 2  # instead of a mode
 
 
 class Batcher:
@@ -73,6 +76,7 @@ class Batcher:
         self.ledger = Ledger(self.facts, room=max_chunks)
         self._head = Header.decode(genesis)
         self.operator = operator
+        self.mode = CALLDATA
         self._built_at = self._head.built_at
         self._waiting = Pool(QUAD, CHUNK_OPS)  # op words, of which each has
         self._messages: list[tuple[SignedMessage, ...]] = []  # those that allow it
@@ -111,7 +115,7 @@ class Batcher:
         if isinstance(command, c.OperatorNamed):
             self.operator = command.operator
         elif isinstance(command, c.Redate) and not events:
-            return self.redate(command.first_batch, command.built_at)
+            return self.redate(command.first_batch, command.built_at, command.mode)
         closed: list[Batch] = []
         messages: tuple[SignedMessage, ...] = ()
         for event in events:
@@ -192,7 +196,7 @@ class Batcher:
         if isinstance(command, c.OperatorNamed):
             self.operator = command.operator
         elif isinstance(command, c.Redate) and not len(events):
-            return self.redate(command.first_batch, command.built_at)
+            return self.redate(command.first_batch, command.built_at, command.mode)
         return []
 
     def _settle_stream(self) -> list[Batch]:
@@ -250,14 +254,16 @@ class Batcher:
         else:
             file = order_file(self._head.id + 1, used)
             extra = keccak(file)
-        chunks = len(raw) // CHUNK_BYTES
+        chunks_root, blobs_hash = self._bound(raw, self.mode)
         header = Header(
             operator=self.operator,
+            mode=self.mode,
             id=self._head.id + 1,
             built_at=self._built_at,
-            chunk_count=chunks,
+            chunk_count=len(raw) // CHUNK_BYTES,
             parent=parent_of(keccak(self._head.encode())),
-            chunks_root=WholeTree(raw, words_depth(chunks)).root,
+            chunks_root=chunks_root,
+            blobs_hash=blobs_hash,
             state_root=self.ledger.root,
             extra=extra,
         )
@@ -267,19 +273,29 @@ class Batcher:
         self.ledger.sweep(self._kept.roots())
         return [Batch(header.encode(), raw, file)]
 
-    def redate(self, first: int, built_at: int) -> list[Batch]:
-        """Give closed batches a later builtAt, where every op stays valid at it.
+    @staticmethod
+    def _bound(words: bytes, mode: int) -> tuple[bytes, bytes]:
+        """`commitments`, from the tree that is hashed in bulk."""
+        if mode == CALLDATA:
+            return WholeTree(words, words_depth(len(words) // CHUNK_BYTES)).root, ZERO
+        return commitments(words, mode)
 
-        For batches that were not committed while their builtAt was recent enough. Words, roots and
-        order files stay; headers change, and name the current operator. Never for a batch that
-        stands on the chain: only who asks can know that.
+    def redate(self, first: int, built_at: int, mode: int = AS_IT_IS) -> list[Batch]:
+        """Give closed batches other headers, with which every op stays valid.
+
+        For batches that were not committed while their builtAt was recent enough, or that would
+        cost less in another mode. Words, state roots and order files stay; headers change, and name
+        the current operator. Never for a batch that stands on the chain: only who asks can know
+        that.
 
         Parameters
         ----------
         first : int
             Id of the first batch; all after it are redated too.
         built_at : int
-            Seconds; not before the newest batch's.
+            Seconds; not before the newest batch's. 0: each keeps its own.
+        mode : int
+            Of these batches and of all that are closed later; `AS_IT_IS`: each keeps its own.
 
         Returns
         -------
@@ -297,13 +313,16 @@ class Batcher:
             raise RedateError(f"redate: batch {last + 1} is being built, with {self._ops} ops")
         if not 1 <= first <= last or parent is None:
             raise RedateError(f"redate: found batch {first}, allowed 1 to {last}, not forgotten")
-        if built_at < self._head.built_at:
+        if built_at and built_at < self._head.built_at:
             raise RedateError(f"redate: found {built_at}, allowed from {self._head.built_at} on")
         closed = [self._closed(batch_id) for batch_id in range(first, last + 1)]
-        invalid = invalid_ops(closed, parent.state_root, built_at, self.facts, self.ledger)
-        if invalid:
-            raise RedateError(f"redate: {len(invalid)} ops are not valid at {built_at}", invalid)
-        return [self._rehead(batch, built_at) for batch in closed]
+        if built_at:
+            found = invalid_ops(closed, parent.state_root, built_at, self.facts, self.ledger)
+            if found:
+                raise RedateError(f"redate: {len(found)} ops are not valid at {built_at}", found)
+        if mode != AS_IT_IS:
+            self.mode = mode
+        return [self._rehead(batch, built_at, mode) for batch in closed]
 
     def _closed(self, batch_id: int) -> Closed:
         kept = self._kept.find(batch_id)
@@ -318,13 +337,18 @@ class Batcher:
             return messages_of(messages, self._decoder)
         return messages
 
-    def _rehead(self, batch: Closed, built_at: int) -> Batch:
+    def _rehead(self, batch: Closed, built_at: int, mode: int) -> Batch:
         header = msgspec.structs.replace(
             self._kept.find(batch.id).header,
             operator=self.operator,
-            built_at=built_at,
+            built_at=built_at or batch.built_at,
             parent=parent_of(keccak(self._kept.find(batch.id - 1).header.encode())),
         )
+        if mode not in (AS_IT_IS, header.mode):
+            chunks_root, blobs_hash = self._bound(batch.words, mode)
+            header = msgspec.structs.replace(
+                header, mode=mode, chunks_root=chunks_root, blobs_hash=blobs_hash
+            )
         self._kept.rehead(header)
         if batch.id == self._head.id:
             self._head = header
@@ -377,7 +401,12 @@ class Batcher:
 
         Between two calls of `add`; what no proof needs is forgotten.
         """
-        numbers = {"operator": self.operator, "built_at": self._built_at, "ops": self._ops}
+        numbers = {
+            "operator": self.operator,
+            "mode": self.mode,
+            "built_at": self._built_at,
+            "ops": self._ops,
+        }
         parts: dict[str, dict[str, NDArray[Any] | bytes]] = {
             "batcher": {
                 "numbers": msgspec.msgpack.encode(numbers),
@@ -402,6 +431,7 @@ class Batcher:
         numbers = msgspec.msgpack.decode(bytes(parts["batcher.numbers"]), type=dict[str, int])
         self.operator, self._built_at = numbers["operator"], numbers["built_at"]
         self._ops = numbers["ops"]
+        self.mode = numbers.get("mode", CALLDATA)  # older snapshots know no other
         self._used = unpacked(bytes(parts["batcher.used"]))
         self._kept.load(_part(parts, "kept"))
         self._stream.load(_part(parts, "stream"))

@@ -100,9 +100,9 @@ class Anvil:
 
 
 @contextmanager
-def running_anvil(*arguments: str) -> Iterator[Anvil]:
+def running_anvil(*arguments: str, hardfork: str = "prague") -> Iterator[Anvil]:
     """anvil on a free port, until the block ends."""
-    command = [ANVIL, "--port", "0", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)]
+    command = [ANVIL, "--port", "0", "--hardfork", hardfork, "--chain-id", str(CHAIN_ID)]
     process = subprocess.Popen(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -39,7 +39,8 @@ def audit(
     block : int, optional
         By default the newest. The node must still have the state of it.
     sources : Sources, optional
-        Where the blobs of batches in blob mode are had from.
+        Where the blobs of batches in blob mode are had from; by default the node, as far as it is
+        one for development.
 
     Raises
     ------

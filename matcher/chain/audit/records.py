@@ -5,7 +5,7 @@ from typing import Final
 
 from web3 import Web3
 
-from matcher.blobs.sources import Sources
+from matcher.blobs.sources import DevelopmentNode, Sources
 from matcher.chain import bodies
 from matcher.chain.bodies import Bodies
 from matcher.chain.deployment import Deployment
@@ -60,9 +60,13 @@ NAMES: Final = frozenset({*_PLAIN, *bodies.NAMES})
 def read_records(
     w3: Web3, deployment: Deployment, last: int, sources: Sources | None = None
 ) -> list[r.Record]:
-    """Everything that the chain says up to a block, in its order; blobs come from the sources."""
+    """Everything that the chain says up to a block, in its order.
+
+    Blobs come from the sources; by default from the node, as far as it is one for development.
+    """
     logs = LogReader(w3, deployment).read(deployment.genesis_block, last, NAMES)
-    return [deployed_of(deployment), *records_of(logs, Bodies(sources))]
+    found = Bodies(sources or Sources([DevelopmentNode(w3)]))
+    return [deployed_of(deployment), *records_of(logs, found)]
 
 
 def deployed_of(deployment: Deployment) -> r.Deployed:
@@ -83,4 +87,5 @@ def records_of(logs: Iterable[Log], found: Bodies) -> Iterator[r.Record]:
             yield _PLAIN[log.name](log)
         elif log.name == "BatchCommitted" and log.args["id"]:  # batch 0 is genesis
             header = decode(b"".join(log.args["header"]))
-            yield r.BatchCommitted(header, log.args["batchHash"], found.of(log), log.time)
+            words, rest = found.of(log)
+            yield r.BatchCommitted(header, log.args["batchHash"], words, log.time, rest)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from matcher.chain.bodies import NAMES, Bodies, bodies
+from matcher.chain.bodies import NAMES, Bodies, Body, bodies
 from matcher.chain.logs import Log, LogReader
 from matcher.errors import ChainError
 from tests.support.exchange import Exchange
@@ -18,8 +18,8 @@ def test_bodies_in_calldata_mode_are_the_words_that_were_committed(exchange: Exc
     batches = [exchange.credit(account), exchange.commit([], [])]
     found = list(bodies(exchange.chain.w3, exchange.deployment))
     assert [log.args["batchHash"] for log, _ in found] == [b.header.batch_hash() for b in batches]
-    assert [words for _, words in found] == [b.words for b in batches]
-    assert [len(words) for _, words in found] == [32, 64]
+    assert [body for _, body in found] == [Body(b.words) for b in batches]
+    assert [len(body.words) for _, body in found] == [32, 64]
 
 
 def test_bodies_of_some_blocks_are_those_alone(exchange: Exchange) -> None:
@@ -29,7 +29,7 @@ def test_bodies_of_some_blocks_are_those_alone(exchange: Exchange) -> None:
     w3, deployment = exchange.chain.w3, exchange.deployment
     assert [log.args["id"] for log, _ in bodies(w3, deployment, last=middle)] == [1]
     (found,) = bodies(w3, deployment, first=middle + 1)
-    assert found[1] == second.words
+    assert found[1].words == second.words
 
 
 def test_bodies_of_a_commit_whose_body_was_not_shown_say_so(exchange: Exchange) -> None:

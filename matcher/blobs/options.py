@@ -1,0 +1,47 @@
+"""Where a command gets blobs from, as options."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from web3 import Web3
+
+from matcher.blobs.sources import Archiver, BeaconNode, DevelopmentNode, Source, Sources
+from matcher.blobs.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def with_blob_options(command: Command) -> Command:
+    """Add ``--blobs``, ``--archiver`` and ``--beacon``, each any number of times."""
+    for option in (
+        click.option(
+            "--beacon", "beacons", multiple=True, metavar="URL", help="Beacon API that has blobs."
+        ),
+        click.option(
+            "--archiver", "archivers", multiple=True, metavar="URL", help="Archiver that has blobs."
+        ),
+        click.option(
+            "--blobs",
+            "stores",
+            multiple=True,
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            help="Directory of blobs, a node's data/blobs or an archiver's.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def sources_of(
+    w3: Web3,
+    stores: Sequence[Path] = (),
+    archivers: Sequence[str] = (),
+    beacons: Sequence[str] = (),
+) -> Sources:
+    """Directories first, then archivers, beacon nodes, and the node itself."""
+    found: list[Source] = [Store(path) for path in stores]
+    found += [Archiver(url) for url in archivers]
+    found += [BeaconNode(url) for url in beacons]
+    return Sources([*found, DevelopmentNode(w3)])
