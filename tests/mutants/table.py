@@ -1,0 +1,12 @@
+"""All planted faults, by contract."""
+
+from tests.mutants import provers, registry, roots, vault, words
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    *registry.MUTANTS,
+    *vault.MUTANTS,
+    *provers.MUTANTS,
+    *roots.MUTANTS,
+    *words.MUTANTS,
+)

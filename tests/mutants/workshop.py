@@ -1,0 +1,169 @@
+"""A copy of the checkout in which faults are planted, compiled and tested."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts import compile as build
+from scripts.storage_layout import compiler, remappings
+from tests.mutants.mutant import ROOT, Mutant
+
+COPIED = ("contracts", "demo", "gaslab", "matcher", "scripts", "tests", ".build")
+FILES = ("ape-config.yaml", "package-lock.json", "pyproject.toml")
+LINKED = (".venv", "node_modules", ".toolchain")
+LAB = "contracts/lab/"
+IMPORT = re.compile(r'from "([^"]+)"|import "([^"]+)"')
+OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.methodIdentifiers"]
+
+
+class Broken(Exception):
+    """A mutant says nothing: it does not compile, or its tests do not run."""
+
+
+class Workshop:
+    """The copy.
+
+    Parameters
+    ----------
+    folder : Path
+        Empty; where it is made.
+    """
+
+    def __init__(self, folder: Path):
+        build.compile_contracts()
+        self.folder = folder
+        ignore = shutil.ignore_patterns("__pycache__", ".cache", "lock")
+        for name in COPIED:
+            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+        for name in FILES:
+            shutil.copy2(ROOT / name, folder / name)
+        for name in LINKED:
+            (folder / name).symlink_to(ROOT / name)
+        self.manifest = folder / build.MANIFEST.relative_to(ROOT)
+        self.stamp = folder / build.STAMP.relative_to(ROOT)
+        self.honest = self.manifest.read_bytes()
+        self.config = yaml.safe_load((ROOT / "ape-config.yaml").read_text())
+        self.sources = {
+            path.relative_to(folder).as_posix(): path.read_text()
+            for path in (folder / "contracts").rglob("*.sol")
+            if not path.relative_to(folder).as_posix().startswith(LAB)
+        }
+
+    def survives(self, mutant: Mutant) -> bool:
+        """Whether all tests pass with the fault in place; the copy is as before afterwards.
+
+        Raises
+        ------
+        Broken
+            If it does not compile, or the tests do not even begin.
+        ValueError
+            If the fault has no place any more.
+        """
+        source = f"contracts/{mutant.file}"
+        before = self.sources[source]
+        planted = mutant.planted_in(before)
+        try:
+            (self.folder / source).write_text(planted)
+            self._compile({**self.sources, source: planted}, source)
+            return self._passes(mutant.tests)
+        finally:
+            (self.folder / source).write_text(before)
+            self.manifest.write_bytes(self.honest)
+
+    def passes_unharmed(self, tests: tuple[str, ...]) -> bool:
+        """Whether tests pass without any fault."""
+        self._stamp()
+        return self._passes(tests)
+
+    # --- compiling
+
+    def _compile(self, sources: dict[str, str], changed: str) -> None:
+        """Compile all that the changed file is part of into the copy's manifest."""
+        wanted = [name for name in self._users(changed) if self._has_code(name)]
+        solidity = self.config["solidity"]
+        request = {
+            "language": "Solidity",
+            "sources": {name: {"content": sources[name]} for name in wanted},
+            "settings": {
+                "evmVersion": solidity["evm_version"],
+                "optimizer": {
+                    "enabled": solidity["optimize"],
+                    "runs": solidity["optimization_runs"],
+                },
+                "viaIR": solidity["via_ir"],
+                "remappings": remappings(self.config),
+                "outputSelection": {name: {"*": OUTPUT} for name in wanted},
+            },
+        }
+        answer = subprocess.run(
+            [compiler(solidity["version"]), "--standard-json", "--base-path", "."],
+            cwd=self.folder,
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        output = json.loads(answer.stdout)
+        for error in output.get("errors", []):
+            if error["severity"] == "error":
+                raise Broken(error["formattedMessage"])
+        manifest = json.loads(self.honest)
+        for name in wanted:
+            for contract, made in output["contracts"].get(name, {}).items():
+                if made["evm"]["bytecode"]["object"]:
+                    _replace(manifest["contractTypes"][contract], made)
+        self.manifest.write_text(json.dumps(manifest))
+        self._stamp()
+
+    def _stamp(self) -> None:
+        """Say that the copy's build is that of its sources, as scripts/compile.py asks."""
+        code = "from scripts.compile import STAMP, fingerprint; STAMP.write_text(fingerprint())"
+        subprocess.run([sys.executable, "-c", code], cwd=self.folder, check=True)
+
+    def _users(self, changed: str) -> list[str]:
+        """The files that import a file, directly or not, and itself."""
+        imports = {name: self._imports(name) for name in self.sources}
+        users, news = {changed}, {changed}
+        while news:
+            news = {name for name, used in imports.items() if used & users} - users
+            users |= news
+        return sorted(users)
+
+    def _imports(self, name: str) -> set[str]:
+        folder = (self.folder / name).parent
+        found = (a or b for a, b in IMPORT.findall(self.sources[name]))
+        local = [(folder / path).resolve() for path in found if path.startswith(".")]
+        return {path.relative_to(self.folder.resolve()).as_posix() for path in local}
+
+    def _has_code(self, name: str) -> bool:
+        """Whether a file has a contract that tests deploy."""
+        return re.search(r"^contract ", self.sources[name], re.MULTILINE) is not None
+
+    # --- testing
+
+    def _passes(self, tests: tuple[str, ...]) -> bool:
+        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*command, *tests], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode not in (0, 1):
+            raise Broken(f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}")
+        if done.returncode == 1 and " failed" not in done.stdout and " error" not in done.stdout:
+            raise Broken(done.stdout[-2000:])
+        return done.returncode == 0
+
+
+def _replace(kind: dict[str, Any], made: dict[str, Any]) -> None:
+    """Put newly compiled code in the place of what ape compiled."""
+    kind["abi"] = made["abi"]
+    kind["deploymentBytecode"] = {"bytecode": "0x" + made["evm"]["bytecode"]["object"]}
+    kind["runtimeBytecode"] = {"bytecode": "0x" + made["evm"]["deployedBytecode"]["object"]}
+    kind["methodIdentifiers"] = made["evm"]["methodIdentifiers"]
