@@ -1,4 +1,4 @@
-"""Faults of the three provers: a rule that is not judged, or judged by the wrong side of a bound."""
+"""Faults of the provers: a rule that is not judged, or judged by the wrong side of a bound."""
 
 from tests.mutants.mutant import Mutant
 
@@ -12,8 +12,10 @@ def lies(of: str, word: str) -> tuple[str, ...]:
     return (f"tests/property/test_inv_s9_lies_{of}.py", "-k", word)
 
 
-CORNERS = ("tests/property/test_inv_s9_corner_cases.py",)
-QUESTIONS_ASKED = ("tests/unit/contracts/test_prover_unauthorized_questions.py",)
+CORNERS = tuple(
+    f"tests/property/test_inv_s9_corner_{of}.py" for of in ("amounts", "orders", "facts")
+)
+QUESTIONS_ASKED = ("tests/unit/contracts/test_prover_questions.py",)
 QUESTIONS = ("tests/unit/contracts/test_prover_unauthorized.py",)
 MARGINS = ("tests/unit/contracts/test_prover_margin.py",)
 

@@ -91,7 +91,7 @@ class Workshop:
         solidity = self.config["solidity"]
         request = {
             "language": "Solidity",
-            "sources": {name: {"content": sources[name]} for name in wanted},
+            "sources": {name: {"content": text} for name, text in sources.items()},
             "settings": {
                 "evmVersion": solidity["evm_version"],
                 "optimizer": {
@@ -105,7 +105,7 @@ class Workshop:
         }
         answer = subprocess.run(
             [compiler(solidity["version"]), "--standard-json", "--base-path", "."],
-            cwd=self.folder,
+            cwd=ROOT,  # imports from node_modules stand there
             input=json.dumps(request),
             capture_output=True,
             text=True,

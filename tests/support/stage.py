@@ -135,7 +135,7 @@ class Stage:
         twin = Stage(self.x.clone())
         twin.watcher = self.watcher.clone()
         twin.messages = list(self.messages)
-        twin._symbols = self._symbols
+        twin._symbols = dict(self._symbols)
         return twin
 
     # --- the life so far
@@ -269,7 +269,8 @@ class Stage:
         flags: int = 0,
     ) -> Signed:
         """Have an order signed, by its account's owner if nobody else is named."""
-        value = self.x.context.markets[MARKET].tick_value
+        market = self.x.context.instruments[instrument].market
+        value = self.x.context.markets[market].tick_value
         return self.say(
             signer or self.owner(index),
             Order(
