@@ -129,8 +129,8 @@ MUTANTS = (
     # --- commit
     mutant(
         "anybody commits",
-        "index != 0 && msg.sender == operator.account, NotOperator(msg.sender, index)",
-        "index != 0, NotOperator(msg.sender, index)",
+        "require(index != 0 && msg.sender == account, NotOperator(msg.sender, index));",
+        "require(index != 0, NotOperator(msg.sender, index));",
         COMMIT,
     ),
     mutant(

@@ -1,6 +1,6 @@
 """Faults of what opens words and state: Openings, Spots, Merkle."""
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Mutant, of_library
 from tests.mutants.provers import CORNERS, lies
 
 LIBRARIES = ("tests/unit/contracts/test_libraries.py",)
@@ -9,134 +9,156 @@ OPENINGS = "libraries/Openings.sol"
 SPOTS = "libraries/Spots.sol"
 MERKLE = "libraries/Merkle.sol"
 
-MUTANTS = (
-    Mutant(
+MUTANTS: tuple[Mutant, ...] = (
+    of_library(
         "any words are the batch's",
         OPENINGS,
         "require(found == body.chunksRoot, WordsNotInBatch(found, body.chunksRoot));",
         "",
         FORGED,
     ),
-    Mutant(
+    of_library(
         "a chunk behind the last",
         OPENINGS,
         "require(number < body.chunkCount, ChunkUnknown(number, body.chunkCount));",
         "",
         FORGED,
     ),
-    Mutant(
+    of_library(
         "a word of the next chunk",
         OPENINGS,
         "require(place < CHUNK_WORDS, ChunkUnknown(number, body.chunkCount));",
         "",
         FORGED,
     ),
-    Mutant(
+    of_library(
         "any words state a root",
         OPENINGS,
-        "first.kind() == OP_ROOT_HI && first.isWellFormed() && second.kind() == OP_ROOT_LO",
-        "first.isWellFormed() && second.kind() == OP_ROOT_LO",
+        "high >> 240 == OP_ROOT_HI && low >> 240 == OP_ROOT_LO && uint112(high | low) == 0,",
+        "low >> 240 == OP_ROOT_LO && uint112(high | low) == 0,",
         ("tests/unit/contracts/test_prover_margin.py",),
     ),
-    Mutant(
+    of_library(
         "the halves of a root are swapped",
         OPENINGS,
-        "return bytes32(uint256(first.half()) << 128 | second.half());",
-        "return bytes32(uint256(second.half()) << 128 | first.half());",
+        "return bytes32(uint256(uint128(high >> 112)) << 128 | uint128(low >> 112));",
+        "return bytes32(uint256(uint128(low >> 112)) << 128 | uint128(high >> 112));",
         CORNERS,
     ),
-    Mutant(
+    of_library(
         "the root is one word up",
         OPENINGS,
         "uint256 private constant HIGH_PLACE = 30; // of ROOT_HI in a chunk",
         "uint256 private constant HIGH_PLACE = 28; // of ROOT_HI in a chunk",
         CORNERS,
     ),
-    Mutant(
+    of_library(
         "any account is in the state",
         SPOTS,
         "require(found == stateRoot, AccountNotInState(index, found, stateRoot));",
         "",
         FORGED,
     ),
-    Mutant(
+    of_library(
         "any slots are the account's",
         SPOTS,
         "require(found == slotsRoot, SlotsNotInAccount(spot.index, found, slotsRoot));",
         "",
         FORGED,
     ),
-    Mutant(
+    of_library(
         "the slot's word is one further",
         SPOTS,
         "spot.index = order % SLOTS / WORD_SLOTS;",
         "spot.index = (order % SLOTS + 1) / WORD_SLOTS;",
         CORNERS,
     ),
-    Mutant(
+    of_library(
         "a leaf's shape is not looked at",
         SPOTS,
         "Leaf.check(leaf);",
         "",
         ("tests/unit/contracts/test_prover_margin.py",),
     ),
-    Mutant(
+    of_library(
         "one position too few is read",
         SPOTS,
         "leaf = reader.words(2 + (count + 3) / 4);",
         "leaf = reader.words(2 + (count + 2) / 4);",
         CORNERS,
     ),
-    Mutant(
+    of_library(
         "an index beyond the tree wraps",
         MERKLE,
         "require(index >> depth == 0, LeafIndexTooLarge(index, depth));",
         "",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
         "siblings above the tree",
         MERKLE,
         "require(present >> depth == 0, PathTooDeep(present, depth));",
         "",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
         "siblings that nobody needs",
         MERKLE,
         "require(siblings.length == expected, SiblingCountMismatch(siblings.length, expected));",
         "",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
         "left is right",
         MERKLE,
-        "let place := shl(5, and(shr(level, index), 1)) // 0x20: root is the right one",
-        "let place := shl(5, iszero(and(shr(level, index), 1)))",
+        "let side := shl(5, index) // bit 5: on this level root is the right one",
+        "let side := shl(5, not(index))",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
+        "four levels at once count three siblings",
+        MERKLE,
+        "end := add(end, 0x80)",
+        "end := add(end, 0x60)",
+        LIBRARIES,
+    ),
+    of_library(
+        "four levels at once though one has no sibling",
+        MERKLE,
+        "if and(eq(and(present, 0x0f), 0x0f), iszero(iszero(root))) {",
+        "if and(eq(and(present, 0x07), 0x07), iszero(iszero(root))) {",
+        LIBRARIES,
+    ),
+    of_library(
+        "four levels at once above nothing",
+        MERKLE,
+        "if and(eq(and(present, 0x0f), 0x0f), iszero(iszero(root))) {",
+        "if eq(and(present, 0x0f), 0x0f) {",
+        LIBRARIES,
+        "differs only where a sibling is shown that is zero, which leads to no root of a tree",
+    ),
+    of_library(
         "two empty subtrees are not empty",
         MERKLE,
         "if or(root, sibling) {",
         "if 1 {",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
         "an odd level is not filled up",
         MERKLE,
         "mstore(end, 0)",
         "",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
         "a tree of words is one level short",
         MERKLE,
         "while (1 << depth - 5 < chunkCount) ++depth;",
         "while (1 << depth - 5 < chunkCount - 1) ++depth;",
         LIBRARIES,
     ),
-    Mutant(
+    of_library(
         "the account tree is one level short",
         MERKLE,
         "uint256 internal constant ACCOUNT_TREE_DEPTH = 24;",

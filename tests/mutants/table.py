@@ -4,9 +4,9 @@ from tests.mutants import provers, registry, roots, vault, words
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
-    *registry.MUTANTS,
-    *vault.MUTANTS,
     *provers.MUTANTS,
     *roots.MUTANTS,
     *words.MUTANTS,
+    *registry.MUTANTS,
+    *vault.MUTANTS,
 )

@@ -1,6 +1,6 @@
 """Faults of leaves, margin and op words."""
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Mutant, of_library
 from tests.mutants.provers import lies
 
 LEAVES = ("tests/unit/contracts/test_libraries.py", "-k", "leaf")
@@ -10,124 +10,147 @@ LEAF = "libraries/Leaf.sol"
 MARGIN = "libraries/Margin.sol"
 OP_WORD = "types/OpWord.sol"
 
-MUTANTS = (
+MUTANTS: tuple[Mutant, ...] = (
     # --- leaves
-    Mutant(
+    of_library(
         "a leaf of one word",
         LEAF,
         "require(words.length >= 2, LeafLength(words.length, 2));",
         "require(words.length >= 1, LeafLength(words.length, 2));",
         LEAVES,
     ),
-    Mutant(
+    of_library(
         "33 positions in a leaf",
         LEAF,
         "require(count <= MAX_POSITIONS, TooManyPositions(count));",
         "require(count <= MAX_POSITIONS + 1, TooManyPositions(count));",
         LEAVES,
     ),
-    Mutant(
+    of_library(
         "a leaf with a word too many",
         LEAF,
         "require(words.length == expected, LeafLength(words.length, expected));",
         "",
         LEAVES,
     ),
-    Mutant(
+    of_library(
         "a leaf of another rule",
         LEAF,
         "first.rule() == 0 && first.epoch() == 0, UnknownRule(first.rule(), first.epoch())",
         "first.epoch() == 0, UnknownRule(first.rule(), first.epoch())",
         LEAVES,
     ),
-    Mutant(
+    of_library(
         "an instrument twice in a leaf",
         LEAF,
-        "instrument > previous && position.lots() != 0,",
-        "instrument >= previous && position.lots() != 0,",
+        "instrument > previous && lots != 0,",
+        "instrument >= previous && lots != 0,",
         LEAVES,
     ),
-    Mutant(
+    of_library(
         "a position of no lots in a leaf",
         LEAF,
-        "instrument > previous && position.lots() != 0,",
+        "instrument > previous && lots != 0,",
         "instrument > previous,",
         LEAVES,
     ),
-    Mutant(
+    of_library(
         "something in an unused quarter",
         LEAF,
-        "require(positionAt(words, i).isEmpty(), UnusedQuarterNotZero(i));",
+        "require(word >> 192 == 0, UnusedQuarterNotZero(i));",
         "",
         LEAVES,
     ),
-    Mutant("the empty leaf has a hash", LEAF, "if (some == 0) return 0;", "", LEAVES),
-    Mutant("a leaf hashes like a node", LEAF, "mstore8(start, 0)", "mstore8(start, 1)", LEAVES),
+    of_library(
+        "the empty leaf has a hash", LEAF, "if (zeros == words.length) return 0;", "", LEAVES
+    ),
+    of_library("a leaf hashes like a node", LEAF, "mstore8(start, 0)", "mstore8(start, 1)", LEAVES),
+    of_library(
+        "four positions at once need not ascend",
+        LEAF,
+        "and(gt(a, last), gt(b, or(a, lots))),",
+        "and(gt(a, last), gt(b, a)),",
+        LEAVES,
+    ),
+    of_library(
+        "four positions at once need not follow those before",
+        LEAF,
+        "and(gt(a, last), gt(b, or(a, lots))),",
+        "gt(b, or(a, lots)),",
+        LEAVES,
+    ),
+    of_library(
+        "the fourth of four positions has no lots",
+        LEAF,
+        "mul(and(c, lots), and(d, lots))",
+        "and(c, lots)",
+        LEAVES,
+    ),
     # --- margin
-    Mutant(
+    of_library(
         "a payoff has no cap",
         MARGIN,
         "uint256 settled = price < cap ? price : cap;",
         "uint256 settled = price;",
         WORST,
     ),
-    Mutant(
+    of_library(
         "a put is a call",
         MARGIN,
         "isCall ? (settled, strike) : (strike, settled);",
         "isCall ? (settled, strike) : (settled, strike);",
         WORST,
     ),
-    Mutant(
+    of_library(
         "a price of the second counts for margin",
         MARGIN,
         "total += fixedAt != 0 && fixedAt < before",
         "total += fixedAt != 0 && fixedAt <= before",
         WORST,
     ),
-    Mutant(
+    of_library(
         "a price never fixed counts",
         MARGIN,
         "total += fixedAt != 0 && fixedAt < before",
         "total += fixedAt < before",
         WORST,
     ),
-    Mutant(
+    of_library(
         "legs of two expiries are one",
         MARGIN,
         "while (to < legs.length && legs[to] >> 104 == legs[from] >> 104) ++to;",
         "while (to < legs.length && legs[to] >> 128 == legs[from] >> 128) ++to;",
         WORST,
     ),
-    Mutant(
+    of_library(
         "the least is not followed to the cap",
         MARGIN,
         "value += slope * int256(cap - price);",
         "",
         WORST,
     ),
-    Mutant(
+    of_library(
         "the least at the cap is not taken",
         MARGIN,
         "value += slope * int256(cap - price);\n        if (value < least) least = value;",
         "value += slope * int256(cap - price);",
         WORST,
     ),
-    Mutant(
+    of_library(
         "strikes are not looked at",
         MARGIN,
         "slope += lots;\n            if (value < least) least = value;",
         "slope += lots;",
         WORST,
     ),
-    Mutant(
+    of_library(
         "puts are worth nothing at 0",
         MARGIN,
         "value += int256(strike) * lots;",
         "",
         WORST,
     ),
-    Mutant(
+    of_library(
         "strikes at the cap bend",
         MARGIN,
         "if (strike >= cap) break;",
@@ -136,70 +159,70 @@ MUTANTS = (
         "at the cap itself a bend comes after the last price: the least is the same",
     ),
     # --- op words
-    Mutant(
+    of_library(
         "a bit above 247",
         OP_WORD,
         "if (raw >> 248 != 0) return false;",
         "",
         OPS,
     ),
-    Mutant(
+    of_library(
         "a flag that means nothing",
         OP_WORD,
         "if (kind_ == OP_FILL) return asFill(self).flags & ~uint8(FILL_FLAGS) == 0;",
         "if (kind_ == OP_FILL) return true;",
         OPS,
     ),
-    Mutant(
+    of_library(
         "a NOP with a payload",
         OP_WORD,
         "if (kind_ == OP_NOP) reserved = 240;",
         "if (kind_ == OP_NOP) reserved = 0;",
         OPS,
     ),
-    Mutant(
+    of_library(
         "a reserved bit in a credit",
         OP_WORD,
         "else if (kind_ == OP_CREDIT) reserved = 152;",
         "else if (kind_ == OP_CREDIT) reserved = 151;",
         lies("malformed", "credit"),
     ),
-    Mutant(
+    of_library(
         "a reserved bit in a withdrawal",
         OP_WORD,
         "else if (kind_ == OP_WITHDRAW) reserved = 104;",
         "else if (kind_ == OP_WITHDRAW) reserved = 103;",
         lies("malformed", "withdrawal"),
     ),
-    Mutant(
+    of_library(
         "a reserved bit in a settle",
         OP_WORD,
         "else if (kind_ == OP_SETTLE) reserved = 184;",
         "else if (kind_ == OP_SETTLE) reserved = 183;",
         lies("malformed", "settle"),
     ),
-    Mutant(
+    of_library(
         "a reserved bit in a transfer",
         OP_WORD,
         "else if (kind_ == OP_TRANSFER) reserved = 80;",
         "else if (kind_ == OP_TRANSFER) reserved = 79;",
         lies("malformed", "transfer"),
     ),
-    Mutant(
+    of_library(
         "a reserved bit in a release",
         OP_WORD,
         "else if (kind_ == OP_RELEASE) reserved = 128;",
         "else if (kind_ == OP_RELEASE) reserved = 127;",
         lies("malformed", "of_a_release"),
     ),
-    Mutant(
+    of_library(
         "a reserved bit in a root",
         OP_WORD,
         "else if (kind_ == OP_ROOT_HI || kind_ == OP_ROOT_LO) reserved = 112;",
         "else if (kind_ == OP_ROOT_HI || kind_ == OP_ROOT_LO) reserved = 111;",
         lies("malformed", "root"),
     ),
-    Mutant(
+    of_library(
         "a kind that nobody knows",
         OP_WORD,
         "else return false;",

@@ -72,7 +72,7 @@ class Workshop:
         planted = mutant.planted_in(before)
         try:
             (self.folder / source).write_text(planted)
-            self._compile({**self.sources, source: planted}, source)
+            self._compile({**self.sources, source: planted}, source, mutant.compiled)
             return self._passes(mutant.tests)
         finally:
             (self.folder / source).write_text(before)
@@ -85,9 +85,12 @@ class Workshop:
 
     # --- compiling
 
-    def _compile(self, sources: dict[str, str], changed: str) -> None:
-        """Compile all that the changed file is part of into the copy's manifest."""
+    def _compile(self, sources: dict[str, str], changed: str, only: tuple[str, ...]) -> None:
+        """Compile what the changed file is part of into the copy's manifest."""
         wanted = [name for name in self._users(changed) if self._has_code(name)]
+        if only:
+            assert {f"contracts/{name}" for name in only} <= set(wanted), only
+            wanted = [f"contracts/{name}" for name in only]
         solidity = self.config["solidity"]
         request = {
             "language": "Solidity",
@@ -155,7 +158,7 @@ class Workshop:
             [*command, *tests], cwd=self.folder, capture_output=True, text=True, check=False
         )
         if done.returncode not in (0, 1):
-            raise Broken(f"pytest ended with {done.returncode}:\n{done.stdout[-2000:]}")
+            raise Broken(f"pytest ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
         if done.returncode == 1 and " failed" not in done.stdout and " error" not in done.stdout:
             raise Broken(done.stdout[-2000:])
         return done.returncode == 0

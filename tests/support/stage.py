@@ -61,12 +61,15 @@ class Plan:
         (account, id) of messages that are kept out of the order file.
     built_at : int or None
         None: one second before the commit.
+    published : bool
+        Whether there is an order file that anybody can see.
     """
 
     chunks: list[list[Op]]
     messages: list[Signed]
     hidden: set[tuple[int, int]] = field(default_factory=set)
     built_at: int | None = None
+    published: bool = True
 
     def put(self, chunk: int, place: int, op: Op) -> None:
         """Have this op at a place; NOPs before it where there is nothing."""
