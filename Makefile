@@ -87,6 +87,10 @@ fuzz: setup ## Run the property and differential tests with far more examples
 		tests/e2e/test_kill.py tests/e2e/test_kill_core.py tests/e2e/test_processes.py $(ARGS)
 	@$(BIN)/python -m tests.support.fuzz --commands $(or $(COMMANDS),1000000) --first $(or $(FIRST),0)
 
+.PHONY: mutants
+mutants: setup ## Plant faults in the contracts, see that tests notice each (ARGS="--only Vault --every 10")
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
 .PHONY: engines
 engines: environment ## Install the engines that the gas lab is compared with
 	@$(BIN)/python -m gaslab.crosscheck install

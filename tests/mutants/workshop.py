@@ -158,7 +158,9 @@ class Workshop:
             [*command, *tests], cwd=self.folder, capture_output=True, text=True, check=False
         )
         if done.returncode not in (0, 1):
-            raise Broken(f"pytest ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise Broken(
+                f"pytest ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
+            )
         if done.returncode == 1 and " failed" not in done.stdout and " error" not in done.stdout:
             raise Broken(done.stdout[-2000:])
         return done.returncode == 0

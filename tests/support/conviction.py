@@ -32,9 +32,10 @@ class Before:
     operator: int
 
 
-def told(lie: Lie, stage: Stage) -> Told:
+def told(lie: Lie, stage: Stage, *, in_blobs: bool = False) -> Told:
     """Have the lie told, and see that the model finds it, first of all, and as what it is."""
     liar = Liar.on(stage)
+    liar.plan.in_blobs = in_blobs
     lie.tell(liar)
     done = liar.tell()
     found = done.verdict().findings
@@ -56,9 +57,9 @@ def words_of(lie: Lie) -> str:
     return known.get(lie.fault) or f"InvalidOp: {lie.fault.name}"
 
 
-def convicted(lie: Lie, stage: Stage) -> None:
+def convicted(lie: Lie, stage: Stage, *, in_blobs: bool = False) -> None:
     """Tell a lie on a stage of its own, prove it, and see that everything is as if it never was."""
-    done = told(lie, stage)
+    done = told(lie, stage, in_blobs=in_blobs)
     x = done.stage.x
     challenger = x.roles.challenger
     before = Before(

@@ -15,9 +15,10 @@ from eth_account.signers.local import LocalAccount
 
 from matcher.chain.deployment import Deployment, deploy
 from matcher.reference.context import Context
-from matcher.reference.header import Header, genesis, parent_of
+from matcher.reference.header import BLOB, Header, genesis, parent_of
 from matcher.reference.leaf import Account, leaf_hash, leaf_words
 from matcher.reference.messages import digest, domain_separator
+from matcher.reference.openings import BlobBody
 from matcher.reference.state import State
 from matcher.reference.tree import ZERO, Path, root_from, words_root
 from matcher.reference.words import Credit, Op, pack_chunk
@@ -297,6 +298,34 @@ class Exchange:
         )
         assert receipt.event("BatchCommitted")["batchHash"] == header.batch_hash()
         batch = Batch(header, copy_state(state), receipt.time, tuple(words))
+        self.batches.append(batch)
+        return batch
+
+    def _commit_blobs(self, body: BlobBody, state: State, built_at: int, extra: bytes) -> Batch:
+        count, anchor, parent = len(body.words) // 32, self.chain.height, self.head.header
+        call = self.registry.functions.commitBlobs(
+            built_at,
+            self.parent,
+            anchor,
+            self.chain.block_hash(anchor),
+            extra,
+            count,
+            body.root(count - 1),
+        )
+        receipt = self.chain.send(self.roles.operator, call, blobs=body.versioned_hashes)
+        header = Header(
+            operator=receipt_operator(receipt),
+            mode=BLOB,
+            id=parent.id + 1,
+            built_at=built_at,
+            chunk_count=count,
+            parent=parent_of(parent.batch_hash()),
+            state_root=stated_root(body.words),
+            blobs_hash=body.blobs_hash,
+            extra=extra,
+        )
+        assert receipt.event("BatchCommitted")["batchHash"] == header.batch_hash()
+        batch = Batch(header, copy_state(state), receipt.time, tuple(body.words))
         self.batches.append(batch)
         return batch
 

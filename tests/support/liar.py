@@ -20,6 +20,7 @@ from matcher.reference.faults import Fault as Rule
 from matcher.reference.judge import Lie as Proof
 from matcher.reference.judge import Unsigned, Verdict, WrongMargin, WrongTransition
 from matcher.reference.leaf import Slot
+from matcher.reference.openings import BlobBody
 from matcher.reference.orderfile import Signed
 from matcher.reference.state import State
 from matcher.reference.words import Op, Release, pack_chunk
@@ -83,7 +84,13 @@ class Liar:
         file = self.plan.file(previous.header.id + 1)
         if self.plan.published:
             self.stage.watcher.shown(previous.header.id + 1, file)
-        batch = x._commit(words, state, built_at, orderfile.file_hash(file))
+        extra = orderfile.file_hash(file)
+        if self.plan.in_blobs:
+            body = BlobBody(words)
+            self.stage.watcher.shelf.put(body)
+            batch = x._commit_blobs(body, state, built_at, extra)
+        else:
+            batch = x._commit(words, state, built_at, extra)
         x.state = copy_state(state)
         states = [*before, copy_state(state)]
         return Told(self.stage, self.plan, batch, previous, states, self.older)

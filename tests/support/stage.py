@@ -63,6 +63,8 @@ class Plan:
         None: one second before the commit.
     published : bool
         Whether there is an order file that anybody can see.
+    in_blobs : bool
+        The mode.
     """
 
     chunks: list[list[Op]]
@@ -70,6 +72,7 @@ class Plan:
     hidden: set[tuple[int, int]] = field(default_factory=set)
     built_at: int | None = None
     published: bool = True
+    in_blobs: bool = False
 
     def put(self, chunk: int, place: int, op: Op) -> None:
         """Have this op at a place; NOPs before it where there is nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from matcher.reference.header import BLOB, Header, parent_of
+from matcher.reference.header import Header
 from matcher.reference.openings import BlobBody, Body, CalldataBody
 from matcher.reference.orderfile import Message, Signed
 from matcher.reference.state import State
@@ -19,9 +19,8 @@ from matcher.reference.tree import ZERO
 from matcher.reference.witness_margin import margin
 from matcher.reference.witness_unauthorized import answer, opening, verdict
 from matcher.reference.words import Op, pack_chunk
-from matcher.types import CHUNK_WORDS
 from tests.support.chain import TIP, Receipt
-from tests.support.exchange import Batch, Exchange, copy_state, header_tuple, receipt_operator
+from tests.support.exchange import Exchange, copy_state, header_tuple
 from tests.support.registry import balance
 
 NONE, OPEN, ANSWERED, RECLAIMED = range(4)  # QuestionState
@@ -96,7 +95,7 @@ class Trials:
         body: BlobBody | CalldataBody
         if blobs:
             body = BlobBody(words)
-            batch = self._commit_blobs(body, states[-1], built, extra)
+            batch = exchange._commit_blobs(body, states[-1], built, extra)
         else:
             body = CalldataBody(words)
             batch = exchange._commit(words, states[-1], built, extra)
@@ -112,35 +111,6 @@ class Trials:
             state.apply_ops(ops, context)
             told.append((ops, copy_state(state)))
         return self.commit(*told, built_at=built, blobs=blobs)
-
-    def _commit_blobs(self, body: BlobBody, state: State, built_at: int, extra: bytes) -> Batch:
-        exchange, parent = self.exchange, self.exchange.head.header
-        count, anchor = len(body.words) // CHUNK_WORDS, self.chain.height
-        call = self.registry.commitBlobs(
-            built_at,
-            exchange.parent,
-            anchor,
-            self.chain.block_hash(anchor),
-            extra,
-            count,
-            body.root(count - 1),
-        )
-        receipt = self.chain.send(self.roles.operator, call, blobs=body.versioned_hashes)
-        header = Header(
-            operator=receipt_operator(receipt),
-            mode=BLOB,
-            id=parent.id + 1,
-            built_at=built_at,
-            chunk_count=count,
-            parent=parent_of(parent.batch_hash()),
-            state_root=state.root(),
-            blobs_hash=body.blobs_hash,
-            extra=extra,
-        )
-        assert receipt.event("BatchCommitted")["batchHash"] == header.batch_hash()
-        batch = Batch(header, copy_state(state), receipt.time, tuple(body.words))
-        exchange.batches.append(batch)
-        return batch
 
     # --- verdicts ---------------------------------------------------------------------------------
 

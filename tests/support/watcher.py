@@ -11,6 +11,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
+from matcher.blobs.sources import Place, Sources
 from matcher.chain.audit.records import NAMES, records_of
 from matcher.chain.bodies import Bodies
 from matcher.chain.deployment import Deployment
@@ -27,6 +28,21 @@ from matcher.reference.witness_unauthorized import opening
 from matcher.reference.witness_unauthorized import verdict as unanswered
 from tests.support.chain import Chain, Receipt
 from tests.support.exchange import header_tuple
+
+
+class Shelf:
+    """Blobs that somebody has kept."""
+
+    name = "shelf"
+
+    def __init__(self) -> None:
+        self.blobs: dict[bytes, bytes] = {}  # by versioned hash
+
+    def put(self, body: BlobBody) -> None:
+        self.blobs.update(zip(body.versioned_hashes, body.blobs, strict=True))
+
+    def fetch(self, versioned_hash: bytes, place: Place) -> bytes | None:
+        return self.blobs.get(versioned_hash)
 
 
 class Watcher:
@@ -50,6 +66,7 @@ class Watcher:
         self.judge = Judge(Facts.of([first]))
         self.verdicts: dict[int, Verdict] = {}  # of batches that stand
         self.next_block = deployment.genesis_block
+        self.shelf = Shelf()
 
     def clone(self) -> Watcher:
         """The same with a memory of its own."""
@@ -73,7 +90,7 @@ class Watcher:
         last = self.chain.height
         logs = LogReader(self.chain.w3, self.deployment).read(self.next_block, last, NAMES)
         self.next_block = last + 1
-        news = list(records_of(logs, Bodies()))
+        news = list(records_of(logs, Bodies(Sources([self.shelf]))))
         for fact in news:
             self.judge.chain.learn(fact)
         found = {}
