@@ -62,6 +62,9 @@ def command(settings: Settings) -> list[str]:
         line += ["--deployment", str(settings.deployment)]
     line += ["--data", str(settings.data / "answerer")]
     line += ["--order-files", str(settings.data / "batches")]
+    blobs = settings.data / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)  # the committer fills it
+    line += ["--blobs", str(blobs)]
     line += ["--confirmations", str(settings.confirmations), "--poll", str(settings.poll)]
     return [*line, "--no-convict", "--answer", "--end-with-input"]
 

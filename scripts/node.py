@@ -32,6 +32,13 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
     type=click.IntRange(1),
     help="Seconds until a batch is closed.",
 )
+@click.option(
+    "--mode",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "calldata", "blob"]),
+    help="Commit in calldata, in blobs, or in what costs less.",
+)
 @click.option("--confirmations", default=1, show_default=True, type=click.IntRange(1))
 @click.option(
     "--publish",
@@ -56,6 +63,7 @@ def cli(
     host,
     port,
     batch_age,
+    mode,
     confirmations,
     publish,
     processes,
@@ -69,6 +77,7 @@ def cli(
     """
     import tempfile
 
+    from matcher.chain.modes import Choice
     from matcher.sequencer import Policy
     from matcher.settings import Settings, configure_logging
     from scripts._exchange import find
@@ -87,6 +96,7 @@ def cli(
         confirmations=confirmations,
         operator=session.account(operator),
         batches=Policy(max_age=batch_age),
+        mode=Choice(mode),
         publish=publish,
     )
     if answerer is not None and answerer == operator:

@@ -20,7 +20,7 @@ MAX_WORD_BYTES: Final = (1 << 17) - 1024
 _COMMIT: Final = 26_000
 _WORD: Final = 412
 _BLOB_COMMIT: Final = 153_500
-_NEXT_BLOB: Final = 1_600
+_NEXT_BLOB: Final = 540
 # Bytes of `commit`'s other arguments, zero and not.
 _ZEROS: Final = 118
 _OTHERS: Final = 110

@@ -11,7 +11,7 @@ import click
 import structlog
 from web3 import HTTPProvider, Web3
 
-from matcher.blobs.sources import DevelopmentNode, Sources
+from matcher.blobs.options import sources_of, with_blob_options
 from matcher.chain.deployment import Deployment
 from matcher.challenger.command import CANNOT_WORK, challenge
 from matcher.challenger.options import Choices, with_options
@@ -39,6 +39,7 @@ RPC_TIMEOUT: Final = 30  # seconds
     f" key is read from {KEY_VARIABLE}; without both nothing is sent.",
 )
 @with_options
+@with_blob_options
 @click.option(
     "--log-level",
     default="info",
@@ -54,6 +55,9 @@ def cli(
     log_level: str,
     log_json: bool,
     end_with_input: bool,
+    stores: tuple[Path, ...],
+    archivers: tuple[str, ...],
+    beacons: tuple[str, ...],
     **choices: Any,
 ) -> None:
     """Watch an exchange from its chain alone, and convict its operator of every lie.
@@ -71,7 +75,8 @@ def cli(
         sys.exit(CANNOT_WORK)
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    sys.exit(challenge(deployment, account, Choices(**choices), Sources([DevelopmentNode(w3)])))
+    blobs = sources_of(w3, stores, archivers, beacons)
+    sys.exit(challenge(deployment, account, Choices(**choices), blobs))
 
 
 def _end_with_input() -> None:
