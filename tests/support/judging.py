@@ -142,11 +142,11 @@ class QuickCourt:
         finally:
             self.anvil.restore(before)
 
-    def judge(self, case: Case) -> Verdict:
-        """As `Judge`."""
+    def judge(self, case: Case, prover: str = "transition_prover") -> Verdict:
+        """As `Judge`, of any prover."""
         arguments = (header_tuple(case.header), header_tuple(case.previous), case.witness)
         data = self.selector + encode([HEADER, HEADER, "bytes"], arguments)
-        request = {"to": self.addresses["transition_prover"], "data": "0x" + data.hex()}
+        request = {"to": self.addresses[prover], "data": "0x" + data.hex()}
         answer = self.anvil.w3.provider.make_request(RPCEndpoint("eth_call"), [request, "latest"])
         if "error" in answer:
             output = answer["error"].get("data")
