@@ -198,7 +198,7 @@ class Watch:
         if not self._begun:
             self._begin()
         try:
-            return self._judge_next() if self._queue else self._read_on(self._moment)
+            return self._go_on(self._moment)
         except (BlobMissing, OSError, Web3Exception):
             raise
         except ProtocolError as error:  # a header that is none
@@ -208,6 +208,17 @@ class Watch:
             # Whatever was half done is done anew.
             self._rebuild(f"{type(error).__name__}")
             raise
+
+    def _go_on(self, moment: Moment) -> bool:
+        """Judge what was read; what cannot be judged may fall in the blocks that come."""
+        if not self._queue:
+            return self._read_on(moment)
+        try:
+            return self._judge_next()
+        except BlobMissing:
+            if not self._read_on(moment):
+                raise
+            return True
 
     def _require_chain(self) -> None:
         """The deployment's own block is on this chain."""

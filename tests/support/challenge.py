@@ -9,6 +9,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
+from matcher.blobs.sources import Sources
 from matcher.challenger.challenger import Challenger, Options
 from matcher.challenger.checkpoint import Checkpoints
 from matcher.challenger.order_files import OrderFiles
@@ -62,6 +63,7 @@ class Arena:
         seed: int = 7,
         dry_run: bool = False,
         confirmations: int = 1,
+        blobs: Sources | None = None,
         **policy: Any,
     ) -> Challenger:
         """A challenger that has seen nothing yet, as after a restart."""
@@ -72,9 +74,8 @@ class Arena:
             poll=0.0,
             policy=Policy(**policy),
         )
-        made = Challenger(
-            self.exchange.deployment, options, OrderFiles([self.shelf]), checkpoints=checkpoints
-        )
+        files = OrderFiles([self.shelf])
+        made = Challenger(self.exchange.deployment, options, files, blobs, checkpoints)
         made.planner._rng = random.Random(seed)
         return made
 
