@@ -65,10 +65,10 @@ class Street:
         self.taker = exchange.open(self.roles.taker)
         self.maker = exchange.open(self.roles.maker)
 
-    def process(self) -> AbstractContextManager[NodeProcess]:
+    def process(self, *more: str) -> AbstractContextManager[NodeProcess]:
         """A node in a process of its own."""
         key = bytes(self.roles.operator.key)
-        options = ("--batch-age", "1")
+        options = ("--batch-age", "1", *more)
         return running_node(self.anvil.url, self.record, self.data, *options, key=key)
 
     def node(self, commits: bool = True) -> AbstractContextManager[NodeThread]:
