@@ -24,7 +24,7 @@ Finding = dict[str, Any]
 
 
 class SyntaxTrees(SolcStandardJson):
-    """The compiler asked for syntax trees alone: slither reads no bytecode, and it takes longest."""
+    """The compiler asked for syntax trees alone: slither reads no bytecode."""
 
     def __init__(self, request: dict[str, Any], compiler: str):
         super().__init__(request)
@@ -69,6 +69,7 @@ def place(element: dict[str, Any]) -> str:
 
 
 def findings(slither: Slither) -> list[Finding]:
+    """Run all detectors."""
     detectors, _ = get_detectors_and_printers()
     for detector in detectors:
         slither.register_detector(detector)

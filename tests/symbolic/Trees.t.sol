@@ -80,7 +80,7 @@ contract TreesTest {
     // --- words of a batch
 
     /// A word opened by itself is the word that the whole chunk shows in its place.
-    /// @custom:halmos --default-bytes-lengths 1090,230 --loop 40
+    /// @custom:halmos --default-bytes-lengths 1090,230
     function check_inv_s9_word_opened_is_that_of_the_chunk(
         Header calldata header,
         bytes calldata chunk,
@@ -100,41 +100,71 @@ contract TreesTest {
 
     // --- leaves
 
-    /// No account has two leaves that hash to the same.
-    /// @custom:halmos --array-lengths one={2,3},other={2,3} --loop 5
-    function check_inv_s8_leaf_hash_has_one_leaf(bytes32[] calldata one, bytes32[] calldata other)
+    /// No two leaves of 2, 3 or 4 words hash to the same.
+    function check_inv_s8_leaf_hash_has_one_leaf(bytes32[4] memory one, bytes32[4] memory other)
         public
-        pure
+        view
     {
-        Leaf.check(one);
-        Leaf.check(other);
-        if (Leaf.hash(one) != Leaf.hash(other)) return;
-        assert(one.length == other.length);
-        for (uint256 i; i < one.length; ++i) {
-            assert(one[i] == other[i]);
+        uint8[3] memory counts = [0, 1, 5];
+        for (uint256 i; i < 3; ++i) {
+            for (uint256 j = i; j < 3; ++j) {
+                bytes32[] memory first = _leaf(one, counts[i]);
+                bytes32[] memory second = _leaf(other, counts[j]);
+                if (this.hash(first) != this.hash(second)) continue;
+                assert(i == j);
+                for (uint256 k; k < first.length; ++k) {
+                    assert(first[k] == second[k]);
+                }
+            }
         }
     }
 
     /// A checked leaf: instruments ascend, none has zero lots, unused quarters are zero.
-    /// @custom:halmos --array-lengths words={2,3} --loop 5
-    function check_inv_s8_checked_leaf_is_in_order(bytes32[] calldata words) public pure {
-        uint256 count = Leaf.check(words).count();
-        assert(count <= 4 * (words.length - 2) && count + 4 > 4 * (words.length - 2));
-        uint256 previous;
-        for (uint256 i; i < 4 * (words.length - 2); ++i) {
-            uint64 raw = uint64(uint256(words[2 + i / 4]) >> 64 * (3 - i % 4));
-            if (i >= count) {
-                assert(raw == 0);
+    function check_inv_s8_checked_leaf_is_in_order(bytes32[4] memory words) public view {
+        for (uint256 count; count <= 5; ++count) {
+            bytes32[] memory leaf = _leaf(words, count);
+            try this.check(leaf) {}
+            catch {
                 continue;
             }
-            assert(raw >> 40 > previous && uint40(raw) != 0);
-            previous = raw >> 40;
+            assert(uint40(uint256(leaf[0])) == 0); // rule and epoch
+            uint256 previous;
+            for (uint256 i; i < 4 * (leaf.length - 2); ++i) {
+                uint64 raw = uint64(uint256(leaf[2 + i / 4]) >> 64 * (3 - i % 4));
+                if (i >= count) {
+                    assert(raw == 0);
+                    continue;
+                }
+                assert(raw >> 40 > previous && uint40(raw) != 0);
+                previous = raw >> 40;
+            }
         }
+    }
+
+    function check(bytes32[] calldata words) external pure {
+        Leaf.check(words);
+    }
+
+    function hash(bytes32[] calldata words) external pure returns (bytes32) {
+        return Leaf.hash(words);
+    }
+
+    /// The words of a leaf with so many positions, whose count says so.
+    function _leaf(bytes32[4] memory words, uint256 count)
+        private
+        pure
+        returns (bytes32[] memory leaf)
+    {
+        leaf = new bytes32[](2 + (count + 3) / 4);
+        for (uint256 i; i < leaf.length; ++i) {
+            leaf[i] = words[i];
+        }
+        leaf[0] = leaf[0] & ~bytes32(uint256(0xff) << 40) | bytes32(count << 40);
     }
 
     // --- Reader: positions are those of packed bytes
 
-    /// @custom:halmos --default-bytes-lengths 96 --loop 34
+    /// @custom:halmos --default-bytes-lengths 96
     function check_inv_s9_reader_reads_what_stands_there(bytes calldata data) public pure {
         if (data.length != 96) return;
         for (uint256 size = 1; size <= 32; ++size) {

@@ -1,0 +1,5 @@
+"""Writes `docs/reference/static-analysis.md`."""
+
+
+def write() -> None:
+    """Later."""
