@@ -3,45 +3,58 @@ pragma solidity 0.8.37;
 
 import {Leaf} from "../../contracts/libraries/Leaf.sol";
 import {Merkle} from "../../contracts/libraries/Merkle.sol";
-import {Openings} from "../../contracts/libraries/Openings.sol";
-import {Spots} from "../../contracts/libraries/Spots.sol";
-import {Header} from "../../contracts/types/Proofs.sol";
 import {Reader, ReaderLibrary} from "../../contracts/types/Reader.sol";
 
 /// Trees, leaves, and what is opened against a root (sections 3, 6 and 14). Assumed, as everywhere
 /// in the protocol: no two inputs of keccak256 are found that hash to the same, nor one to zero.
 contract TreesTest {
     // --- Merkle: the assembly is the plain loop (INV-S8)
+    // Cases that are told apart by a parameter are proved one by one; in a row they would multiply.
 
     function check_inv_s8_climb_is_the_plain_loop(
         bytes32 leaf,
+        uint8 levels,
+        uint8 place,
         uint8 present,
         bytes32[3] calldata siblings
     ) public pure {
-        if (present >> 3 != 0) return;
-        uint256 start = _position(siblings);
         for (uint256 depth; depth <= 3; ++depth) {
-            if (present >> depth != 0) continue;
+            if (depth != levels || present >> depth != 0) continue;
             for (uint256 index; index < 1 << depth; ++index) {
-                (bytes32 root, uint256 end) = Merkle.climb(leaf, index, depth, present, start);
-                bytes32 plain = leaf;
-                uint256 next;
-                for (uint256 level; level != depth; ++level) {
-                    bytes32 sibling = present >> level & 1 == 1 ? siblings[next++] : bytes32(0);
-                    plain = index >> level & 1 == 1 ? _node(sibling, plain) : _node(plain, sibling);
-                }
-                assert(root == plain && end == start + 32 * next);
+                if (index == place) _requirePlain(leaf, index, depth, present, siblings);
             }
         }
     }
 
-    function check_inv_s8_root_in_place_is_the_plain_tree(bytes32[7] memory words) public pure {
-        for (uint256 count = 1; count <= 7; ++count) {
-            bytes32[8] memory padded;
+    function _requirePlain(
+        bytes32 leaf,
+        uint256 index,
+        uint256 depth,
+        uint256 present,
+        bytes32[3] calldata siblings
+    ) private pure {
+        uint256 start = _position(siblings);
+        (bytes32 root, uint256 end) = Merkle.climb(leaf, index, depth, present, start);
+        bytes32 plain = leaf;
+        uint256 next;
+        for (uint256 level; level != depth; ++level) {
+            bytes32 sibling = present >> level & 1 == 1 ? siblings[next++] : bytes32(0);
+            plain = index >> level & 1 == 1 ? _node(sibling, plain) : _node(plain, sibling);
+        }
+        assert(root == plain && end == start + 32 * next);
+    }
+
+    function check_inv_s8_root_in_place_is_the_plain_tree(bytes32[4] memory words, uint8 some)
+        public
+        pure
+    {
+        for (uint256 count = 1; count <= 4; ++count) {
+            if (count != some) continue;
+            bytes32[4] memory padded;
             uint256 start;
             assembly ("memory-safe") {
                 start := mload(0x40)
-                mstore(0x40, add(start, 0x120))
+                mstore(0x40, add(start, 0xa0))
             }
             for (uint256 i; i < count; ++i) {
                 bytes32 word = words[i];
@@ -50,7 +63,7 @@ contract TreesTest {
                     mstore(add(start, shl(5, i)), word)
                 }
             }
-            uint256 size = count <= 1 ? 1 : count <= 2 ? 2 : count <= 4 ? 4 : 8;
+            uint256 size = count == 3 ? 4 : count;
             for (; size > 1; size /= 2) {
                 for (uint256 i; i < size / 2; ++i) {
                     padded[i] = _node(padded[2 * i], padded[2 * i + 1]);
@@ -64,50 +77,57 @@ contract TreesTest {
     function check_inv_s9_a_place_has_one_leaf(
         bytes32 one,
         bytes32 other,
+        uint8 place,
         uint8 presentOne,
         uint8 presentOther,
-        bytes32[3] calldata siblingsOne,
-        bytes32[3] calldata siblingsOther
+        bytes32[2] calldata siblingsOne,
+        bytes32[2] calldata siblingsOther
     ) public pure {
-        for (uint256 index; index < 8; ++index) {
-            (bytes32 rootOne,) = Merkle.climb(one, index, 3, presentOne, _position(siblingsOne));
+        for (uint256 index; index < 4; ++index) {
+            if (index != place) continue;
+            (bytes32 rootOne,) = Merkle.climb(one, index, 2, presentOne, _position(siblingsOne));
             (bytes32 rootOther,) =
-                Merkle.climb(other, index, 3, presentOther, _position(siblingsOther));
+                Merkle.climb(other, index, 2, presentOther, _position(siblingsOther));
             if (rootOne == rootOther) assert(one == other);
         }
     }
 
     // --- words of a batch
 
-    /// A word opened by itself is the word that the whole chunk shows in its place.
-    /// @custom:halmos --default-bytes-lengths 1090,230
-    function check_inv_s9_word_opened_is_that_of_the_chunk(
-        Header calldata header,
-        bytes calldata chunk,
-        bytes calldata word
-    ) public view {
-        if (header.info.chunkCount() != 2 || header.info.mode() != 0) return;
-        if (chunk.length != 1090 || word.length != 230) return;
-        uint8[3] memory places = [0, 17, 31];
-        for (uint256 i; i < places.length; ++i) {
-            Reader memory reader = ReaderLibrary.over(chunk);
-            Openings.Body memory body = Openings.begin(header, reader);
-            uint256[] memory all = Openings.chunk(body, reader, 1);
-            reader = ReaderLibrary.over(word);
-            assert(Openings.word(body, reader, 1, places[i]) == all[places[i]]);
+    /// A word opened by a path of its own is the one that the whole shows in its place.
+    function check_inv_s9_word_opened_is_that_of_the_whole(
+        bytes32[4] memory words,
+        bytes32 word,
+        uint8 place,
+        uint8 present,
+        bytes32[2] calldata siblings
+    ) public pure {
+        bytes32[4] memory copy = [words[0], words[1], words[2], words[3]];
+        uint256 start;
+        assembly ("memory-safe") {
+            start := copy
+            mstore(0x40, add(mload(0x40), 0x20)) // the free word behind them
+        }
+        bytes32 root = Merkle.rootInPlace(start, 4);
+        for (uint256 index; index < 4; ++index) {
+            if (index != place) continue;
+            (bytes32 found,) = Merkle.climb(word, index, 2, present, _position(siblings));
+            if (found == root) assert(word == words[index]);
         }
     }
 
     // --- leaves
 
     /// No two leaves of 2, 3 or 4 words hash to the same.
-    function check_inv_s8_leaf_hash_has_one_leaf(bytes32[4] memory one, bytes32[4] memory other)
-        public
-        view
-    {
+    function check_inv_s8_leaf_hash_has_one_leaf(
+        bytes32[4] memory one,
+        bytes32[4] memory other,
+        uint8 which
+    ) public view {
         uint8[3] memory counts = [0, 1, 5];
         for (uint256 i; i < 3; ++i) {
             for (uint256 j = i; j < 3; ++j) {
+                if (which != 3 * i + j) continue;
                 bytes32[] memory first = _leaf(one, counts[i]);
                 bytes32[] memory second = _leaf(other, counts[j]);
                 if (this.hash(first) != this.hash(second)) continue;
@@ -120,8 +140,9 @@ contract TreesTest {
     }
 
     /// A checked leaf: instruments ascend, none has zero lots, unused quarters are zero.
-    function check_inv_s8_checked_leaf_is_in_order(bytes32[4] memory words) public view {
+    function check_inv_s8_checked_leaf_is_in_order(bytes32[4] memory words, uint8 some) public view {
         for (uint256 count; count <= 5; ++count) {
+            if (count != some) continue;
             bytes32[] memory leaf = _leaf(words, count);
             try this.check(leaf) {}
             catch {
@@ -187,6 +208,12 @@ contract TreesTest {
     }
 
     function _position(bytes32[3] calldata siblings) private pure returns (uint256 at) {
+        assembly ("memory-safe") {
+            at := siblings
+        }
+    }
+
+    function _position(bytes32[2] calldata siblings) private pure returns (uint256 at) {
         assembly ("memory-safe") {
             at := siblings
         }
