@@ -101,6 +101,10 @@ crosscheck: setup engines ## Compare the gas lab with every engine; takes half a
 	@$(BIN)/python -m gaslab.crosscheck check --write \
 		--scenarios .build/crosscheck/product.jsonl $(ARGS)
 
+.PHONY: analyze
+analyze: environment ## Ask slither, prove with halmos, plant faults (ARGS="halmos --match ring")
+	@$(BIN)/python -m scripts.analyze $(ARGS)
+
 # ------------------------------------------------------------------- updating what is committed
 
 .PHONY: gas-update
@@ -111,6 +115,10 @@ gas-update: setup ## Write the gas snapshot and the documentation's tables of ga
 .PHONY: layout-update
 layout-update: environment ## Write the snapshots of storage layout and code size anew
 	@$(BIN)/python scripts/storage_layout.py --write tests/layout/snapshots
+
+.PHONY: analysis-update
+analysis-update: environment ## Write the page on static analysis anew, from the triage and the proofs
+	@$(BIN)/python -m scripts.analyze page
 
 .PHONY: vectors-update
 vectors-update: setup ## Write the test vectors anew

@@ -1,6 +1,6 @@
 """Analyze the contracts: slither's detectors and halmos' proofs, each against what is committed.
 
-    python -m scripts.analyze                    slither, halmos, faults
+    python -m scripts.analyze                    slither, halmos
     python -m scripts.analyze slither            compare the findings with the triage
     python -m scripts.analyze slither --write    write it anew; what is new has no reason yet
     python -m scripts.analyze halmos             prove tests/symbolic
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the triage anew")
     parser.add_argument("--match", default="", metavar="REGEX", help="these proofs or faults")
     arguments = parser.parse_args()
-    what = arguments.what or ["slither", "halmos", "faults"]
+    what = arguments.what or ["slither", "halmos"]
     lines: list[str] = []
     if "slither" in what:
         found = triage.check(arguments.write)

@@ -19,7 +19,8 @@ from scripts.storage_layout import ROOT, compiler
 
 PROOFS = ROOT / "tests" / "symbolic"
 FAULTS = ROOT / "scripts" / "analysis" / "faults.toml"
-_PROOF = re.compile(r"((?:^ *///.*\n)*)^ *function (check_\w+)\(", re.MULTILINE)
+_PROOF = re.compile(r"((?:^ *///.*\n)*)^ *function (check_inv_\w+)\(", re.MULTILINE)
+_FINITE = re.compile(r"^ *function (test_\w+)\(", re.MULTILINE)
 _CONTRACT = re.compile(r"^contract (\w+Test)\b", re.MULTILINE)
 LOOPS = "256"  # unrolled; a proof that needs more fails
 _PASSED, _COUNTEREXAMPLE = 0, 1
@@ -62,6 +63,11 @@ class Fault:
     new: str
     found_by: str  # a proof
 
+    @property
+    def complaint(self) -> str:
+        count = (ROOT / self.path).read_text().count(self.old)
+        return "" if count == 1 else f"{self.name}: `old` stands {count} times in {self.path}"
+
 
 def declared() -> dict[str, str]:
     """Name of the contract by name of the proof, as the sources have them."""
@@ -78,14 +84,26 @@ def declared() -> dict[str, str]:
     return found
 
 
+def finite() -> list[str]:
+    """Names of the tests that go through all cases there are, which forge runs."""
+    sources = [path.read_text() for path in sorted(PROOFS.glob("*.t.sol"))]
+    return [name for source in sources for name in _FINITE.findall(source)]
+
+
 def faults() -> list[Fault]:
-    """Read the faults, each of which can be planted."""
-    found = [Fault(**entry) for entry in tomllib.loads(FAULTS.read_text())["fault"]]
-    for fault in found:
-        count = (ROOT / fault.path).read_text().count(fault.old)
-        if count != 1:
-            raise ValueError(f"{fault.name}: {fault.old!r} stands {count} times in {fault.path}")
-    return found
+    """Read the faults."""
+    return [Fault(**entry) for entry in tomllib.loads(FAULTS.read_text())["fault"]]
+
+
+def environment() -> dict[str, str]:
+    """In which forge takes the pinned compiler, and what `foundry.toml` says of the proofs."""
+    version = yaml.safe_load((ROOT / "ape-config.yaml").read_text())["solidity"]["version"]
+    return {
+        **os.environ,
+        "PATH": f"{TOOLS / 'bin'}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "FOUNDRY_PROFILE": "symbolic",
+        "FOUNDRY_SOLC": str(compiler(version)),
+    }
 
 
 def prove(root: Path, names: dict[str, str]) -> list[Outcome]:
@@ -97,23 +115,22 @@ def prove(root: Path, names: dict[str, str]) -> list[Outcome]:
         With the end of what halmos said, if it did not get to prove anything.
     """
     install()
-    version = yaml.safe_load((ROOT / "ape-config.yaml").read_text())["solidity"]["version"]
-    path = f"{TOOLS / 'bin'}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
-    environment = {
-        **os.environ,
-        "PATH": path,
-        "FOUNDRY_PROFILE": "symbolic",
-        "FOUNDRY_SOLC": str(compiler(version)),
-    }
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         command: list[str | Path] = [TOOLS / "bin" / "halmos", "--root", root]
-        command += ["--forge-build-out", ".toolchain/symbolic-out", "--solver", "yices", "--loop", LOOPS]
+        command += [
+            "--forge-build-out",
+            ".toolchain/symbolic-out",
+            "--solver",
+            "yices",
+            "--loop",
+            LOOPS,
+        ]
         command += ["--no-status", "--json-output", answer]
         command += ["--match-contract", f"^({'|'.join(sorted(set(names.values())))})$"]
         command += ["--match-test", f"^({'|'.join(sorted(names))})\\("]
         done = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, check=False
+            command, cwd=root, env=environment(), capture_output=True, text=True, check=False
         )
         if not answer.exists():
             raise RuntimeError(f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
@@ -131,14 +148,49 @@ def prove(root: Path, names: dict[str, str]) -> list[Outcome]:
     ]
 
 
+def run_forge(match: str) -> list[str]:
+    """Run what forge tests there; a line for each test that fails."""
+    names = [name for name in finite() if re.search(match, name)]
+    if not names:
+        return []
+    done = subprocess.run(
+        [
+            ROOT / ".venv" / "bin" / "forge",
+            "test",
+            "--json",
+            "--match-test",
+            f"^({'|'.join(names)})\\(",
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not done.stdout.startswith("{"):
+        raise RuntimeError(f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    results = {
+        name.partition("(")[0]: result["status"]
+        for suite in json.loads(done.stdout).values()
+        for name, result in suite["test_results"].items()
+    }
+    print(f"forge: {len(results)} tests of what is finite")
+    missing = [f"{name}: not run" for name in names if name not in results]
+    wrong = [f"{name}: {status}" for name, status in results.items() if status != "Success"]
+    return missing + wrong
+
+
 def check(match: str) -> list[str]:
     """Prove what is there; a line for each proof that does not hold."""
     names = {name: where for name, where in declared().items() if re.search(match, name)}
+    lines = run_forge(match)
+    if not names:
+        return lines
     outcomes = sorted(prove(ROOT, names), key=lambda one: -one.seconds)
     for one in outcomes:
         print(f"halmos: {one.seconds:6.1f} s {one.paths:6,} paths  {one.name}")
     missing = names.keys() - {one.name for one in outcomes}
-    lines = [one.complaint for one in outcomes if one.complaint]
+    lines += [one.complaint for one in outcomes if one.complaint]
     lines += [f"{name}: not run" for name in sorted(missing)]
     if not lines:
         print(f"halmos: {len(outcomes)} properties hold")
@@ -153,6 +205,9 @@ def check_faults(match: str) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="quoin-faults-") as folder:
         copy = _copied(Path(folder))
         for fault in chosen:
+            if fault.complaint:
+                lines.append(fault.complaint)
+                continue
             begun = time.monotonic()
             outcome = _with(copy, fault, where)
             found = outcome is not None and outcome.exit_code == _COUNTEREXAMPLE

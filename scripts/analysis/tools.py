@@ -10,6 +10,7 @@ from scripts.storage_layout import ROOT
 TOOLS = ROOT / ".toolchain" / "analysis"
 LOCK = ROOT / "scripts" / "analysis" / "requirements.lock"
 
+
 def install() -> None:
     """Install the tools as the lock file says; does nothing where they are."""
     stamp = TOOLS / "installed"

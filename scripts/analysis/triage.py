@@ -20,6 +20,7 @@ from scripts.storage_layout import ROOT, compiler, remappings
 TRIAGE = ROOT / "scripts" / "analysis" / "triage.toml"
 _IMPORT = re.compile(r'^import\s[^"]*"([^"]+)"', re.MULTILINE)
 
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """What one detector says of one place.

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from scripts.analysis import proofs
 from scripts.analysis import triage as module
 from scripts.analysis.triage import Finding, Group, complaints, merged, render, sources, triage
 from scripts.storage_layout import ROOT
@@ -93,3 +94,25 @@ def test_triage_verdict_unknown_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TRIAGE", path)
     with pytest.raises(ValueError, match="'ignored' is none of"):
         triage()
+
+
+def test_faults_committed_each_has_a_proof_and_a_file():
+    names = proofs.declared()
+    for fault in proofs.faults():
+        assert fault.found_by in names, fault.name
+        assert (ROOT / fault.path).is_file(), fault.name
+        assert fault.old != fault.new, fault.name
+
+
+def test_proofs_committed_each_has_a_fault_that_it_finds():
+    assert proofs.declared().keys() == {fault.found_by for fault in proofs.faults()}
+
+
+def test_outcome_halmos_says_only_what_was_shown_to_the_end_holds():
+    shown = {"check": (0, 0), "": (1, 0), "time": (2, 0), "revert": (4, 0), "loops": (0, 3)}
+    holding = [
+        name
+        for name, (code, loops) in shown.items()
+        if not proofs.Outcome(name, code, loops, paths=1, seconds=0.1).complaint
+    ]
+    assert holding == ["check"]

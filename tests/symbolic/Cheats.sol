@@ -7,6 +7,8 @@ interface Cheats {
     function load(address account, bytes32 slot) external view returns (bytes32);
     function warp(uint256 time) external;
     function prank(address sender) external;
+    function mockCall(address callee, bytes calldata data, bytes calldata result) external;
+    function clearMockedCalls() external;
     function deal(address account, uint256 balance) external;
 }
 

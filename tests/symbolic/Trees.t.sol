@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {Leaf} from "../../contracts/libraries/Leaf.sol";
 import {Merkle} from "../../contracts/libraries/Merkle.sol";
+import {Openings} from "../../contracts/libraries/Openings.sol";
+import {OP_ROOT_HI, OP_ROOT_LO, OpWord} from "../../contracts/types/OpWord.sol";
 import {Reader, ReaderLibrary} from "../../contracts/types/Reader.sol";
 
 /// Trees, leaves, and what is opened against a root (sections 3, 6 and 14). Assumed, as everywhere
@@ -16,7 +18,7 @@ contract TreesTest {
         uint8 levels,
         uint8 place,
         uint8 present,
-        bytes32[3] calldata siblings
+        bytes32[5] calldata siblings
     ) public pure {
         for (uint256 depth; depth <= 3; ++depth) {
             if (depth != levels || present >> depth != 0) continue;
@@ -26,12 +28,26 @@ contract TreesTest {
         }
     }
 
+    /// Four levels at a time where all have siblings: there, before it and behind it.
+    function check_inv_s8_climb_of_four_levels_is_the_plain_loop(
+        bytes32 leaf,
+        uint8 place,
+        bytes32[5] calldata siblings
+    ) public pure {
+        for (uint256 index; index < 16; ++index) {
+            if (index == place) _requirePlain(leaf, index, 4, 0x0f, siblings);
+            if (index + 16 == place) _requirePlain(leaf, 2 * index + 1, 5, 0x1f, siblings);
+            if (index + 32 == place) _requirePlain(leaf, 2 * index, 5, 0x1e, siblings);
+            if (index + 48 == place) _requirePlain(leaf, index + 16, 5, 0x0f, siblings);
+        }
+    }
+
     function _requirePlain(
         bytes32 leaf,
         uint256 index,
         uint256 depth,
         uint256 present,
-        bytes32[3] calldata siblings
+        bytes32[5] calldata siblings
     ) private pure {
         uint256 start = _position(siblings);
         (bytes32 root, uint256 end) = Merkle.climb(leaf, index, depth, present, start);
@@ -93,6 +109,24 @@ contract TreesTest {
     }
 
     // --- words of a batch
+
+    /// The two words that end a chunk are taken iff they are well-formed ROOT words, for their root.
+    function check_inv_s9_root_stated_is_that_of_root_words(uint256 high, uint256 low) public view {
+        OpWord first = OpWord.wrap(high);
+        OpWord second = OpWord.wrap(low);
+        bool states = first.kind() == OP_ROOT_HI && first.isWellFormed()
+            && second.kind() == OP_ROOT_LO && second.isWellFormed();
+        try this.statedBy(high, low) returns (bytes32 root) {
+            assert(states);
+            assert(root == bytes32(uint256(first.half()) << 128 | second.half()));
+        } catch {
+            assert(!states);
+        }
+    }
+
+    function statedBy(uint256 high, uint256 low) external pure returns (bytes32) {
+        return Openings.statedBy(high, low);
+    }
 
     /// A word opened by a path of its own is the one that the whole shows in its place.
     function check_inv_s9_word_opened_is_that_of_the_whole(
@@ -207,7 +241,7 @@ contract TreesTest {
         return left == 0 && right == 0 ? bytes32(0) : keccak256(abi.encode(left, right));
     }
 
-    function _position(bytes32[3] calldata siblings) private pure returns (uint256 at) {
+    function _position(bytes32[5] calldata siblings) private pure returns (uint256 at) {
         assembly ("memory-safe") {
             at := siblings
         }
