@@ -15,7 +15,9 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
+from matcher.chain.fees import FeePolicy
 from matcher.challenger.__main__ import cli
+from matcher.challenger.challenger import Challenger, Options
 from matcher.client import Client
 from matcher.reference.tree import keccak
 from matcher.reference.words import pack_chunk
@@ -169,6 +171,34 @@ def test_reorganization_of_the_proof_convicts_again(stage: Stage) -> None:
         challenger.lines.clear()
         challenger.wait("batch reverted", batch=1)
     assert stage.exchange.head() == 0
+
+
+def test_proof_that_is_stuck_is_offered_for_more_under_the_same_nonce(stage: Stage) -> None:
+    stage.lie()
+    before = stage.nonce()
+    stage.anvil.automine(False)
+    challenger = Challenger(stage.exchange.deployment, Options(account=stage.roles.challenger))
+    while not challenger.post.under_way:
+        challenger.step()
+    first = challenger.post._flight
+    assert first is not None
+    offered = first.fees
+    for blocks, sent in ((FeePolicy().patience - 1, 1), (1, 2)):
+        stage.anvil.rpc("evm_setBlockGasLimit", hex(30_000))  # too small for it
+        stage.anvil.mine(blocks)
+        stage.anvil.rpc("evm_setBlockGasLimit", hex(30_000_000))
+        challenger.step()
+        assert len(first.sent) == sent
+    assert challenger.post._flight is first
+    assert first.nonce == before
+    assert 8 * first.fees.limit >= 9 * offered.limit
+    assert 8 * first.fees.tip >= 9 * offered.tip
+    stage.anvil.mine()
+    stage.anvil.automine(True)
+    while challenger.step() or challenger.post.under_way:
+        pass
+    assert challenger.tally.convicted == 1
+    assert stage.nonce() == before + 1
 
 
 def test_once_says_by_its_exit_code_what_it_found(stage: Stage) -> None:
