@@ -22,8 +22,10 @@ from matcher.challenger.order_files import OrderFiles
 from matcher.challenger.plan import Planner
 from matcher.challenger.policy import Policy
 from matcher.challenger.post import Fate, Outcome, Post
+from matcher.challenger.questions import QuestionState
 from matcher.challenger.watch import Watch
 from matcher.errors import BlobMissing, ChainError, DeploymentError
+from matcher.reference.judge import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -138,6 +140,7 @@ class Challenger:
         self._lies: set[bytes] = set()  # batch hashes
         self._final_lies: set[bytes] = set()
         self._would: list[str] = []
+        self._done: set[str] = set()
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -273,7 +276,8 @@ class Challenger:
         assert revert is not None
         before = self._said.get(action.name, "").partition(":")[2]
         self._said[action.name] = f"{block}:{revert.name}"
-        if before == revert.name:
+        ours = revert.name in OVERTAKEN and action.name in self._done  # it only has to be confirmed
+        if before == revert.name or ours:
             return
         if revert.name in OVERTAKEN:
             self.tally.overtaken += 1
@@ -297,6 +301,7 @@ class Challenger:
         self.tally.spent += receipt["gasUsed"] * receipt["effectiveGasPrice"]
         if outcome.fate is not Fate.DONE:
             return
+        self._done.add(outcome.name)
         bond = self.deployment.question_bond
         if outcome.verb in ("convict", "execute"):
             self._note_conviction(receipt)
@@ -345,7 +350,21 @@ class Challenger:
                 log.error("lie found", batch=verdict.id, what=what, more=len(verdict.findings) - 1)
             if self.watch.is_settled(batch) and verdict.batch_hash not in self._final_lies:
                 self._final_lies.add(verdict.batch_hash)
+                if self._was_answered(batch):
+                    log.warning("doubts about a final batch", batch=verdict.id, what=what)
+                    continue
                 self.tally.final_lies += 1
                 log.critical("a lie became final", batch=verdict.id, what=what)
                 if batch is self.watch.judge.lost:
                     raise FinalLie(verdict.id, what)
+
+    def _was_answered(self, batch: Standing) -> bool:
+        """Whether all that was found is about signatures, and every question was answered.
+
+        An operator may show on chain what he left out of the file.
+        """
+        kinds = {finding.lie for finding in batch.verdict.findings}
+        asked = self.watch.questions.about(batch.verdict.batch_hash)
+        return kinds <= {"UNAUTHORIZED", "ORDER_FILE"} and all(
+            question.state is QuestionState.ANSWERED for question in asked
+        )

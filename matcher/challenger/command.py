@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 # Exit codes; 2 is click's, for a command that was not understood.
 NOTHING_FOUND: Final = 0  # or ended by a signal, in order
-LIES_FOUND: Final = 1  # --once: lies were found; each was convicted or is being asked about
+LIES_FOUND: Final = 1  # --once: lies were found, or something was asked about
 CANNOT_WORK: Final = 3  # the chain does not answer, or is not this exchange's
 LIE_IS_FINAL: Final = 4  # a lie that nobody can revert any more
 
@@ -89,7 +89,8 @@ def _work(challenger: Challenger, choices: Choices, ending: threading.Event) -> 
     log.info("done", summary=line_of(health_of(challenger)))
     if challenger.tally.final_lies:
         return LIE_IS_FINAL
-    return LIES_FOUND if choices.once and challenger.tally.lies else NOTHING_FOUND
+    found = challenger.tally.lies or challenger.tally.asked or challenger.tally.convicted
+    return LIES_FOUND if choices.once and found else NOTHING_FOUND
 
 
 def _serve(challenger: Challenger, choices: Choices) -> StatusServer:

@@ -65,6 +65,8 @@ class Planner:
     def proved(self) -> tuple[Standing, Finding] | None:
         """The first batch that stands, is not final, and that a proof convicts at once."""
         for batch in self._watch.judge.standing:
+            if not self._watch.stands(batch):
+                return None  # nor do those after it
             for finding in batch.verdict.findings:
                 if isinstance(finding.proof, WrongTransition | WrongMargin):
                     if not self._watch.is_final(batch):
@@ -114,7 +116,7 @@ class Planner:
         proved = self.proved()
         last = proved[0].header.id if proved else None  # it falls with that, and all after it
         for batch in list(self._watch.judge.standing):
-            if last is not None and batch.header.id >= last:
+            if not self._watch.stands(batch) or (last is not None and batch.header.id >= last):
                 return
             if self._watch.now > batch.verdict.committed_at + self._windows.challenge:
                 continue
@@ -212,6 +214,8 @@ class Planner:
         """The batch of a question, if it stands and is not final."""
         batch = self._watch.judge.batch(question.batch)
         if batch is None or batch.header.batch_hash() != question.batch_hash:
+            return None
+        if not self._watch.stands(batch):
             return None
         return None if self._watch.is_final(batch) else batch
 

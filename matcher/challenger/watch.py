@@ -172,6 +172,11 @@ class Watch:
         windows = self._deployment.windows
         return self.now >= batch.verdict.committed_at + windows.final_after
 
+    def stands(self, batch: Standing) -> bool:
+        """Whether a batch stands by all that was read, not only by what was judged."""
+        found = self.batches.get(batch.header.id)
+        return found is not None and found.hash == batch.verdict.batch_hash
+
     def is_settled(self, batch: Standing) -> bool:
         """Whether a batch is final, and was so when the last log was written that was judged by."""
         known = self._queue[0].time if self._queue else self.read.time if self.read else 0

@@ -3,6 +3,8 @@
 import pytest
 
 from matcher.challenger.order_files import OrderFiles
+from matcher.reference import witness_unauthorized
+from matcher.reference.openings import CalldataBody
 from matcher.reference.words import Withdraw
 from matcher.types import Withdrawal
 from tests.support.challenge import Arena, balance, head, work
@@ -25,6 +27,7 @@ def test_unsigned_side_is_asked_about_and_reverts_its_batch_when_nobody_answers(
     arena.chain.travel(arena.exchange.windows.answer - 5)
     work(challenger)
     assert head(arena.exchange) == 2
+    assert challenger.tally.refused == 0  # nor tried
     arena.chain.travel(10)
     before = balance(arena.chain, challenger.post.address)
     spent = challenger.tally.spent
@@ -161,3 +164,39 @@ def test_known_answer_keeps_an_honest_batch_from_being_executed(arena: Arena) ->
     arena.chain.at(batch.committed_at + arena.exchange.windows.final_after - 50)
     work(arena.challenger())
     assert head(arena.exchange) == 2
+
+
+def test_doubt_that_was_answered_on_chain_is_no_lie_when_it_is_final(arena: Arena) -> None:
+    """What the file left out may be shown on chain."""
+    fill, used = arena.trade()
+    batch = arena.commit([fill], used=used[:1])
+    challenger = arena.challenger()
+    work(challenger)
+    assert challenger.tally.asked == 1
+    message = witness_unauthorized.answer(
+        CalldataBody(batch.words), 0, 0, 1, used[1], arena.exchange.state
+    )
+    questions = arena.exchange.deployment.contract("unauthorized_prover").functions
+    arena.chain.send(
+        arena.exchange.roles.outsider, questions.answer(batch.encoded(), 0, 0, 1, message)
+    )
+    arena.exchange.finalize(batch)
+    arena.chain.mine()
+    work(challenger)
+    assert challenger.watch.judge.standing == []
+    assert challenger.tally.final_lies == 0
+    late = arena.challenger()
+    work(late)
+    assert late.tally.final_lies == 0
+
+
+def test_unsigned_side_that_nobody_executed_is_a_final_lie(arena: Arena) -> None:
+    fill, used = arena.trade()
+    batch = arena.commit([fill], used=used[:1])
+    work(arena.challenger())
+    arena.exchange.finalize(batch)
+    arena.chain.mine()
+    late = arena.challenger()
+    work(late)
+    assert late.tally.final_lies == 1
+    assert late.tally.reclaimed == 1
