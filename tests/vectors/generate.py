@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.vectors.chunks import make_chunks
 from tests.vectors.formats import make_headers, make_leaves, make_trees, make_words
 from tests.vectors.spelling import Json
 from tests.vectors.sums import make_fees, make_payoffs, make_worst
@@ -27,6 +28,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "payoffs": make_payoffs,
     "fees": make_fees,
     "worst": make_worst,
+    "chunks": make_chunks,
 }
 
 
