@@ -35,28 +35,23 @@ QUANTITY = 0xFEDCBA98  # lots
 
 
 def judge_margin(stage: Stage) -> None:
-    """Both leaves hold 32 positions, no two of one expiry.
+    """Both leaves hold 32 positions; no two instruments of both share a word, nor an expiry.
 
-    Where they hold the same instruments the second leaf reads what the first has read. Else no two
-    instruments of both share a word, nor an expiry; in one market or in as many as there can be.
+    In one market, in as many as there can be, and in one market whose expiries have all passed
+    without a price, which has to be looked for.
     """
-    same, one_market, many = "margin-same-instruments", "margin-32-positions", "margin-64-markets"
     for blobs in (False, True):
         with stage.chain.passing():
             trials = Trials(own(stage).exchange)
-            held = hold(trials.exchange, [1] * MAX_POSITIONS)
-            prove(stage, trials, same, held, held, blobs)
+            prove(stage, trials, "32-positions", [1] * 2 * MAX_POSITIONS, blobs)
         with stage.chain.passing():
             trials = Trials(own(stage).exchange)
-            held = hold(trials.exchange, [1] * 2 * MAX_POSITIONS)
-            prove(stage, trials, one_market, held[:MAX_POSITIONS], held[MAX_POSITIONS:], blobs)
+            names = [f"M{number:02}" for number in range(2 * MAX_POSITIONS)]
+            markets = [trials.exchange.list_market(name) for name in names]
+            prove(stage, trials, "64-markets", markets, blobs)
         with stage.chain.passing():
             trials = Trials(own(stage).exchange)
-            markets = [
-                trials.exchange.list_market(f"M{number:02}") for number in range(2 * MAX_POSITIONS)
-            ]
-            held = hold(trials.exchange, markets)
-            prove(stage, trials, many, held[:MAX_POSITIONS], held[MAX_POSITIONS:], blobs)
+            prove(stage, trials, "expired", [1] * 2 * MAX_POSITIONS, blobs, passed=True)
 
 
 def judge_release(stage: Stage) -> None:
@@ -75,14 +70,18 @@ def judge_release(stage: Stage) -> None:
 
 
 def prove(
-    stage: Stage, trials: Trials, name: str, first: list[int], second: list[int], blobs: bool
+    stage: Stage, trials: Trials, name: str, markets: list[int], blobs: bool, passed: bool = False
 ) -> None:
     """Convict an account of having lost what it did not have."""
-    before = around(ACCOUNT, leaf(first, -(1 << 61) - 0x0102030405060708))
-    after = around(ACCOUNT, leaf(second, -(1 << 63) + 0x0102030405060708))
+    held = hold(trials.exchange, markets)
+    if passed:
+        trials.chain.at((EXPIRY + 24 * len(held)) * 3600 + 1)
+        trials.chain.mine()
+    before = around(ACCOUNT, leaf(held[:MAX_POSITIONS], -(1 << 61) - 0x0102030405060708))
+    after = around(ACCOUNT, leaf(held[MAX_POSITIONS:], -(1 << 63) + 0x0102030405060708))
     case = full_batch(trials, after, others(CHUNK_OPS), blobs, before=before)
-    witness = case.margin(LAST, ACCOUNT)
-    note(stage, trials, name, trials.convict(trials.margin, case, witness), blobs)
+    receipt = trials.convict(trials.margin, case, case.margin(LAST, ACCOUNT))
+    note(stage, trials, f"margin-{name}", receipt, blobs)
 
 
 def hold(exchange: Exchange, markets: list[int]) -> list[int]:
