@@ -199,7 +199,7 @@ def check(match: str) -> list[str]:
 
 def check_faults(match: str) -> list[str]:
     """Plant each fault in a copy; a line for each that its proof does not find."""
-    chosen = [fault for fault in faults() if re.search(match, fault.name)]
+    chosen = [fault for fault in faults() if re.search(match, f"{fault.name} {fault.found_by}")]
     where = declared()
     lines = []
     with tempfile.TemporaryDirectory(prefix="quoin-faults-") as folder:

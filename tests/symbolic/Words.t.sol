@@ -13,6 +13,7 @@ import {HeaderInfo, HeaderInfoLibrary} from "../../contracts/types/HeaderInfo.so
 import {Instrument, InstrumentLibrary, InstrumentWord} from "../../contracts/types/InstrumentWord.sol";
 import {KeyWord, KeyWordLibrary} from "../../contracts/types/KeyWord.sol";
 import {LeafWord, LeafWordLibrary, Position, PositionLibrary} from "../../contracts/types/LeafWord.sol";
+import {Leg, LegLibrary} from "../../contracts/types/Leg.sol";
 import {MarketWord, MarketWordLibrary} from "../../contracts/types/MarketWord.sol";
 import {PriceWord, PriceWordLibrary} from "../../contracts/types/PriceWord.sol";
 import {RingWord, RingWordLibrary} from "../../contracts/types/RingWord.sol";
@@ -133,6 +134,38 @@ contract WordsTest {
         MarketWord word = MarketWordLibrary.make(name, tick, strike);
         assert(word.name() == name && word.tickValue() == tick && word.strikeValue() == strike);
         assert(uint128(MarketWord.unwrap(word)) == 0);
+    }
+
+    function check_inv_s8_leg_is_read_as_packed(
+        uint8 market,
+        uint24 expiry,
+        uint56 strike,
+        bool isCall,
+        int40 lots
+    ) public pure {
+        Leg leg = LegLibrary.make(market, expiry, strike, isCall).withLots(lots);
+        assert(leg.market() == market && leg.expiry() == expiry && leg.strike() == strike);
+        assert(leg.isCall() == isCall && leg.lots() == lots);
+    }
+
+    /// INV-S5: sorted as numbers, the legs of a series stand together, by ascending strike.
+    function check_inv_s5_legs_sort_by_series_and_strike(
+        uint32 series,
+        uint32 otherSeries,
+        uint56 strike,
+        uint56 otherStrike,
+        bool isCall,
+        bool otherIsCall,
+        int40 lots
+    ) public pure {
+        Leg one = LegLibrary.make(uint8(series >> 24), uint24(series), strike, isCall);
+        Leg other =
+            LegLibrary.make(uint8(otherSeries >> 24), uint24(otherSeries), otherStrike, otherIsCall);
+        (one, other) = (one.withLots(lots), other.withLots(-1));
+        assert(one.isBeside(other) == (series == otherSeries));
+        if (series < otherSeries || (series == otherSeries && strike < otherStrike)) {
+            assert(Leg.unwrap(one) < Leg.unwrap(other));
+        }
     }
 
     // --- the ring (INV-S9: no batch is convicted for another's words)
