@@ -64,14 +64,14 @@ class Watcher:
             registry=address_bytes(deployment.registry.address),
         )
         self.judge = Judge(Facts.of([first]))
-        self.verdicts: dict[int, Verdict] = {}  # of batches that stand
         self.next_block = deployment.genesis_block
         self.shelf = Shelf()
+        self.files: dict[int, bytes] = {}  # order files, by batch
 
     def clone(self) -> Watcher:
         """The same with a memory of its own."""
         twin = copy.copy(self)
-        twin.verdicts = dict(self.verdicts)
+        twin.files = dict(self.files)
         twin.judge = copy.copy(self.judge)
         twin.judge.state = self.judge.state.copy()
         twin.judge.standing = list(self.judge.standing)
@@ -83,6 +83,7 @@ class Watcher:
     def shown(self, batch: int, file: bytes) -> None:
         """Learn an order file; of batches that are still to be looked at."""
         self.judge.chain.learn(r.OrderFilePublished(batch, file))
+        self.files[batch] = file
 
     def look(self) -> list[Verdict]:
         """Read and judge what is new; verdicts on the batches among it that stand."""
