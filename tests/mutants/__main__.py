@@ -37,9 +37,12 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         workshop = Workshop(Path(folder))
-        if not options.trust:
-            require_unharmed(workshop, chosen)
-        failed = run(workshop, chosen)
+        try:
+            if not options.trust:
+                require_unharmed(workshop, chosen)
+            failed = run(workshop, chosen)
+        finally:
+            workshop.close()
     sys.exit(1 if failed else 0)
 
 

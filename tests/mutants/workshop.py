@@ -21,6 +21,22 @@ FILES = ("ape-config.yaml", "package-lock.json", "pyproject.toml")
 LINKED = (".venv", "node_modules", ".toolchain")
 LAB = "contracts/lab/"
 IMPORT = re.compile(r'from "([^"]+)"|import "([^"]+)"')
+SAID = "said"
+TESTER = f"""
+import json, os, sys
+import pytest
+from tests.support import acquittal, challenge, conviction  # and all that these need
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        said = os.open({SAID!r}, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        code = int(pytest.main(json.loads(line)))
+        sys.stdout.flush()
+        os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""  # a process that has imported everything; each test run is a fork of it
 OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.methodIdentifiers"]
 
 
@@ -50,12 +66,25 @@ class Workshop:
         self.manifest = folder / build.MANIFEST.relative_to(ROOT)
         self.stamp = folder / build.STAMP.relative_to(ROOT)
         self.honest = self.manifest.read_bytes()
+        self.tester = subprocess.Popen(
+            [sys.executable, "-c", TESTER],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.config = yaml.safe_load((ROOT / "ape-config.yaml").read_text())
         self.sources = {
             path.relative_to(folder).as_posix(): path.read_text()
             for path in (folder / "contracts").rglob("*.sol")
             if not path.relative_to(folder).as_posix().startswith(LAB)
         }
+
+    def close(self) -> None:
+        """End the process that tests."""
+        assert self.tester.stdin is not None
+        self.tester.stdin.close()
+        self.tester.wait()
 
     def survives(self, mutant: Mutant) -> bool:
         """Whether all tests pass with the fault in place; the copy is as before afterwards.
@@ -153,17 +182,18 @@ class Workshop:
     # --- testing
 
     def _passes(self, tests: tuple[str, ...]) -> bool:
-        command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*command, *tests], cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        if done.returncode not in (0, 1):
-            raise Broken(
-                f"pytest ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
-            )
-        if done.returncode == 1 and " failed" not in done.stdout and " error" not in done.stdout:
-            raise Broken(done.stdout[-2000:])
-        return done.returncode == 0
+        assert self.tester.stdin is not None
+        assert self.tester.stdout is not None
+        self.tester.stdin.write(json.dumps(["-n0", "-q", "-x", "-p", "no:cacheprovider", *tests]))
+        self.tester.stdin.write("\n")
+        self.tester.stdin.flush()
+        answer = self.tester.stdout.readline()
+        said = (self.folder / SAID).read_text() if answer else "the tester has ended"
+        if answer.strip() not in ("0", "1"):
+            raise Broken(f"pytest ended with {answer.strip()}:\n{said[-2000:]}")
+        if answer.strip() == "1" and " failed" not in said and " error" not in said:
+            raise Broken(said[-2000:])
+        return answer.strip() == "0"
 
 
 def _replace(kind: dict[str, Any], made: dict[str, Any]) -> None:
