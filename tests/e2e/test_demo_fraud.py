@@ -1,4 +1,4 @@
-"""`make demo-fraud` on anvil: the story of one lie, told whole. All three are for the eye."""
+"""`make demo-fraud` on anvil: three operators, three lies, three convictions, nobody loses."""
 
 from pathlib import Path
 
@@ -15,17 +15,21 @@ def here(monkeypatch, artifacts):
     monkeypatch.chdir(ROOT)  # where ape looks for scripts
 
 
-def test_demo_fraud_of_an_unsigned_fill_ends_with_every_check_kept(tmp_path):
+def test_demo_fraud_of_every_lie_ends_with_every_check_kept(tmp_path):
     with running_anvil() as anvil:
         devnet = Shell(f"ethereum:devnet:{anvil.url}")
-        said = devnet.ok(f"demo_fraud --lie unauthorized --output {tmp_path}")
+        said = devnet.ok(f"demo_fraud --output {tmp_path}")
     for line in (
-        "lets ann buy 2",  # some lots, at the most they can pay
-        "asks who signed side 0 of word 0, chunk 0, batch 3",
-        "proves batch 3 a lie: UNAUTHORIZED, Unanswered, chunk 0, word 0",
-        "operator 1 is retired, its bond taken",
-        "operator 2 is in charge",
-        "1 lies, 1 convictions",
+        "are let out to mal",
+        "proves batch 3 a lie: TRANSITION, WrongRoot, chunk 0, word 30",
+        "lets moe sell 50 calls to mal for nothing",
+        "proves batch 4 a lie: MARGIN, MarginBroken, chunk 0, word 30",
+        "ann signed nothing",
+        "asks who signed side 0 of word 0, chunk 0, batch 5",
+        "proves batch 5 a lie: UNAUTHORIZED, Unanswered, chunk 0, word 0",
+        "operator 3 is retired, its bond taken",
+        "operator 4 is in charge",
+        "3 lies, 3 convictions",
         "Nobody lost an atom, every liar lost the bond.",
     ):
         assert line in said, said
