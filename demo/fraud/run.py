@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import httpx
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 from web3.logs import DISCARD
@@ -37,6 +38,7 @@ from matcher.types import Report
 
 TRADES: Final = 3  # between two lies
 LOOK: Final = 0.1  # seconds between two looks at the chain
+PAUSE: Final = 0.3  # seconds between two looks at what the node has committed
 CALLS: Final = (0, 4)  # places of the lowest and the highest strike's call
 
 
@@ -159,7 +161,7 @@ class _Story:
         (settings.output / "published").mkdir(parents=True, exist_ok=True)
         self._challenger = self._start_challenger()
         self._node = self._start_node()
-        self._wait_for_commit()
+        self._wait_for_commit(since=0)
 
     def _name_everybody(self) -> None:
         world, timeline = self.world, self.timeline
@@ -209,12 +211,30 @@ class _Story:
 
     # --- time ---------------------------------------------------------------------------------
 
-    def _wait_for_commit(self) -> None:
-        """Let the batch close by its age, and wait until the chain has it."""
-        expected = self._head() + 1
-        self._remote.advance_to(self._remote.time + 2)
-        self._node.wait("batches committed", last=expected)
-        self.timeline.catch_up()
+    def _wait_for_commit(self, since: int) -> None:
+        """Let batches close by their age, until everything that was answered is on the chain.
+
+        Parameters
+        ----------
+        since : int
+            The head before.
+
+        Raises
+        ------
+        ProcessFailed
+            If that does not happen.
+        """
+        with httpx.Client(base_url=self._url, timeout=PATIENCE) as gateway:
+            for _ in range(int(PATIENCE / PAUSE)):
+                self._remote.advance_to(self._remote.time + 2)
+                time.sleep(PAUSE)  # the chain's time is moved, that of the processes is not
+                found = gateway.get("/v1/status").raise_for_status().json()
+                waiting = int(found["openOps"]) + int(found["pending"])
+                if int(found["head"]) > since and not waiting:
+                    self.timeline.catch_up()
+                    return
+                self._node.require_alive()
+        raise ProcessFailed(f"the node has not committed everything: {found}")
 
     def _head(self) -> int:
         return int(self.world.deployment.registry.functions.head().call()[0])
@@ -251,10 +271,11 @@ class _Story:
         return self.outcome
 
     def _trade(self) -> None:
+        since = self._head()
         for _ in range(TRADES):
             what = self._trading.trade(self._url)
             self.timeline.note(what.split()[0], what.partition(" ")[2])
-        self._wait_for_commit()
+        self._wait_for_commit(since)
 
     def _lie(self, kind: Kind) -> None:
         """The operator stops its node and commits by hand; wait until it is convicted."""
@@ -340,16 +361,17 @@ class _Story:
             for n, reporter in enumerate(world.reporters)
         ]
         call = world.deployment.prices.functions.settle(market, expiry, reports)
+        since = self._head()
         world.remote.send("settle an expiry", world.rich, call)
-        self._wait_for_commit()
+        self._wait_for_commit(since)
 
     def _leave(self) -> None:
         """Everybody withdraws, and claims with the chain's logs alone when that is final."""
-        world = self.world
+        world, since = self.world, self._head()
         for trader in world.traders:
             self._trading.withdraw(self._url, trader)
             self.timeline.note(trader.name, "signs a withdrawal of everything")
-        self._wait_for_commit()
+        self._wait_for_commit(since)
         final_after = world.deployment.windows.final_after
         self._remote.advance_to(self._remote.time + final_after)
         self._node.stop()

@@ -180,7 +180,8 @@ def freezing(exit_: Exit) -> tuple[Shown, Header | None] | None:
     """A batch against which the Vault freezes now, with its successor if it must be shown.
 
     As ``Vault._requireOverdue``: the newest first, so that who asks late is not kept waiting by
-    batches that were committed in front of the freeze.
+    batches that were committed in front of the freeze. What is final is the head or has a successor
+    that is not, so nothing else has to be shown of it.
     """
     for shown in reversed(exit_.shown):
         owed = since(exit_, shown)
@@ -193,7 +194,7 @@ def freezing(exit_: Exit) -> tuple[Shown, Header | None] | None:
         limit = owed + 2 * (exit_.windows.freeze + exit_.windows.final_after)
         if not is_final or exit_.now <= limit:
             continue
-        if is_head or exit_.final_at(shown) > limit:
+        if is_head:
             return shown, None
         if shown.batch + 1 in exit_.pending:
             return shown, exit_.pending[shown.batch + 1]

@@ -153,6 +153,19 @@ def test_exit_after_a_revert_gives_the_next_operator_its_time(exchange: Exchange
     assert freezing(compare(exchange, owner, account)) is not None
 
 
+@pytest.mark.parametrize("late", [0, 1])
+def test_exit_is_not_dodged_by_a_credit_in_front_of_the_freeze(
+    exchange: Exchange, late: int
+) -> None:
+    owner = exchange.roles.maker
+    account = exchange.open(owner, DEPOSIT)
+    exchange.chain.at(exchange.chain.now - 1 + exchange.windows.freeze + late)
+    batch = exchange.commit([Nop()])
+    exchange.credit(account)
+    found = freezing(compare(exchange, owner, account))
+    assert (found[0].batch if found else 0) == (batch.header.id if late else 0)
+
+
 def test_exit_after_all_patience_freezes_by_what_is_final(exchange: Exchange) -> None:
     """Reverts go on and on; what is final still owes, with the batch after it, or by itself."""
     owner, windows = exchange.roles.maker, exchange.windows
