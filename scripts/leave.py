@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from matcher.blobs.options import with_blob_options
 from scripts._session import actions
 from scripts._values import moment, tokens
 
@@ -31,10 +32,11 @@ at_once_option = click.option(
 
 @action("status")
 @account_argument
-def status(desk, account_index):
+@with_blob_options
+def status(desk, account_index, **blobs):
     """Show what is whose and what comes next; sends nothing."""
     _require_known(desk, account_index)
-    found = _read(desk, account_index)
+    found = _read(desk, account_index, blobs)
     _show(desk, found)
     _show_plan(found, at_once=False)
 
@@ -42,10 +44,11 @@ def status(desk, account_index):
 @action("step")
 @account_argument
 @at_once_option
-def step(desk, account_index, at_once):
+@with_blob_options
+def step(desk, account_index, at_once, **blobs):
     """Do everything that can be done now, and say what comes next."""
     _require_owned(desk, account_index)
-    _show_plan(_act(desk, account_index, at_once), at_once)
+    _show_plan(_act(desk, account_index, at_once, blobs), at_once)
 
 
 @action("go")
@@ -58,7 +61,8 @@ def step(desk, account_index, at_once):
     type=click.FloatRange(0.1),
     help="Seconds between two looks at the chain.",
 )
-def go(desk, account_index, at_once, poll):
+@with_blob_options
+def go(desk, account_index, at_once, poll, **blobs):
     """Go all the way: do what can be done, wait, and go on until nothing is left.
 
     May be stopped at any time and started again, anywhere.
@@ -67,7 +71,7 @@ def go(desk, account_index, at_once, poll):
 
     _require_owned(desk, account_index)
     while True:
-        found = _act(desk, account_index, at_once)
+        found = _act(desk, account_index, at_once, blobs)
         _show_plan(found, at_once)
         steps = plan(found, at_once)
         if not steps:
@@ -96,10 +100,13 @@ def _require_owned(desk, account: int) -> None:
         )
 
 
-def _read(desk, account: int):
+def _read(desk, account: int, blobs: dict[str, Any]):
+    """The account as the chain has it; `blobs` are the options of where blobs are."""
+    from matcher.blobs.options import sources_of
     from matcher.chain.audit.exits import read_exit
 
-    return read_exit(desk.session.w3, desk.deployment, account)
+    w3 = desk.session.w3
+    return read_exit(w3, desk.deployment, account, sources_of(w3, **blobs))
 
 
 def _wait(desk, found, until: int, poll: float) -> None:
@@ -132,7 +139,7 @@ def _marks(desk, found) -> list[Any]:
 # --- doing ----------------------------------------------------------------------------------------
 
 
-def _act(desk, account: int, at_once: bool):
+def _act(desk, account: int, at_once: bool, blobs: dict[str, Any]):
     """Send whatever can be sent now; the account as it is then.
 
     Raises
@@ -144,7 +151,7 @@ def _act(desk, account: int, at_once: bool):
 
     sent: list[Any] = []
     while True:
-        found = _read(desk, account)
+        found = _read(desk, account, blobs)
         steps = possible(found, plan(found, at_once))
         if not steps:
             return found

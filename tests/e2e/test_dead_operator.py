@@ -143,6 +143,28 @@ def test_operator_killed_for_good_everybody_leaves_with_everything(
     assert audit["sound"], audit
 
 
+def test_operator_in_blob_mode_dies_and_its_blobs_lead_out(devnet, anvil, records, tmp_path):
+    """The bodies come from the chain's node, by the hashes that the logs name."""
+    devnet.ok("deploy --sample")
+    exchange = Deployment.load(anvil.w3, records / "31337.json")
+    devnet.ok(f"trade mint 5000 --account {LEAVER}")
+    devnet.ok(f"trade open 4000 --account {LEAVER}")
+    data = tmp_path / "data"
+    arguments = (anvil.url, records / "31337.json", data, "--batch-age", "1", "--mode", "blob")
+    with running_node(*arguments, key=operator_key()) as node:
+        commit(anvil, node, 1)
+        node.kill()
+    shutil.rmtree(data)
+    blobs = exchange.registry.events.BatchBlobs().get_logs(from_block=exchange.genesis_block)
+    assert [entry["args"]["id"] for entry in blobs] == [1]
+    said = devnet.ok(f"leave step 2 --at-once --account {LEAVER}")
+    assert "ask for everything that margin allows: done" in said
+    anvil.travel(exchange.windows.freeze + 1)
+    said = devnet.ok(f"leave go 2 --account {LEAVER}")
+    assert paid(said) == 4000 * TOKENS
+    assert exchange.vault.functions.totalAtoms().call() == 0
+
+
 def _reports(devnet: Shell, day: str, directory: Path) -> str:
     paths = []
     for number in (7, 8, 9):
