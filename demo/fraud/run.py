@@ -285,15 +285,15 @@ class _Story:
         lie = Forger(self.world, self._plot).forge(kind)
         self._publish(lie)
         self.timeline.note(who, lie.story)
+        asked, convicted = self._told("QuestionAsked"), self._told("BatchReverted")
         lies.commit(self.world, self._operators[self._operator], lie)
         self.timeline.catch_up()
         if kind is Kind.UNAUTHORIZED:
-            self._until("a question", lambda: self._told("QuestionAsked") > 0)
+            self._until("a question", lambda: self._told("QuestionAsked") > asked)
             wait = self.world.deployment.windows.answer + 1
             self.timeline.note(who, f"has {wait - 1} seconds to show a signature, and has none")
             self._remote.advance_to(self._remote.time + wait)
-        convicted = self._told("BatchReverted") + 1
-        self._until("a conviction", lambda: self._told("BatchReverted") >= convicted)
+        self._until("a conviction", lambda: self._told("BatchReverted") > convicted)
         self._judge(kind, lie, head, before)
 
     def _told(self, name: str) -> int:
