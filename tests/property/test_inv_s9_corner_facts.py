@@ -182,3 +182,25 @@ def test_inv_s9_operators_change_and_only_the_liar_pays(stage: Stage) -> None:
     del honest.stage.x.batches[-1:]
     honest.stage.x.state = copy_state(done.previous.state)
     acquitted(honest.tell())
+
+
+def test_inv_s9_ring_almost_full_is_acquitted_and_the_next_batch_waits(stage: Stage) -> None:
+    """The place after the next is taken by a batch that is not final: one more has room."""
+    x = stage.x
+    taken_at, registry = x.chain.now, x.registry.functions
+    first = int.from_bytes(x.chain.call(registry.ringWord(0)), "big")
+    ring = next(i for i in range(16) if x.chain.storage(x.registry.address, i) == first)
+    number = x.head.header.id + 1
+    x.chain.write_storage(x.registry.address, {ring + number + 2: 1 << 200 | taken_at})
+    done = Liar.on(stage).tell()
+    final_at = taken_at + x.windows.final_after
+    later = Liar.on(done.stage)
+    later.plan.chunks = [[]]
+    with reverts("RingFull", number + 1, final_at):
+        later.tell()
+    acquitted(done)
+    x.chain.at(max(x.chain.now, final_at))
+    last = Liar.on(done.stage)
+    last.plan.chunks = [[]]
+    last.tell()
+    assert x.chain.call(registry.head())[0] == number + 1
