@@ -18,11 +18,8 @@ from matcher.reference.leaf import Account
 from matcher.reference.orderfile import decode
 from matcher.reference.state import State, named_by
 from matcher.reference.tree import ZERO, words_root
-from matcher.reference.words import KIND_BITS, WORD_BITS, Fill, Nop, Op, Release, unpack_chunk
-from matcher.types import CHUNK_WORDS, PROTOCOL_VERSION, OpKind
-
-# Sides of an op that somebody signs.
-SIDES: dict[int, int] = {OpKind.FILL: 2, OpKind.WITHDRAW: 1, OpKind.TRANSFER: 1}
+from matcher.reference.words import Fill, Nop, Op, Release, unpack_chunk
+from matcher.types import CHUNK_OPS, CHUNK_WORDS, PROTOCOL_VERSION
 
 
 @dataclass(frozen=True)
@@ -211,7 +208,7 @@ class Judge:
     def published(self, header: Header, words: Sequence[int], verdict: Verdict) -> Published | None:
         """The messages of the batch's order file; None if nobody showed it.
 
-        Not more of them than the words can use, so that no file keeps its reader busy for days.
+        Not more of them than any words could use, so that no file keeps its reader busy for days.
         """
         data = self.chain.order_files.get(header.extra)
         if data is None:
@@ -224,9 +221,9 @@ class Judge:
             return {}
         if batch != header.id:
             verdict.find("ORDER_FILE", "file", f"it is of batch {batch}")
-        most = sum(SIDES.get(word >> WORD_BITS - KIND_BITS, 0) for word in words)
+        most = 2 * CHUNK_OPS * len(words) // CHUNK_WORDS
         if len(used) > most:
-            verdict.find("ORDER_FILE", "file", f"{len(used)} messages for {most} sides")
+            verdict.find("ORDER_FILE", "file", f"{len(used)} messages, of at most {most} sides")
         return by_order(used[:most])
 
     def follows(

@@ -34,7 +34,7 @@ def test_file_of_hostile_bytes_is_refused_like_any_other(data: bytes) -> None:
         decode(data)
 
 
-def test_file_with_more_messages_than_the_batch_has_sides_is_read_no_further(
+def test_file_with_more_messages_than_a_batch_can_use_is_read_no_further(
     exchange: Exchange,
 ) -> None:
     arena: Arena = arena_of(exchange)
@@ -47,6 +47,6 @@ def test_file_with_more_messages_than_the_batch_has_sides_is_read_no_further(
     assert time.process_time() - began < 20
     batch = challenger.watch.judge.batch(2)
     assert batch is not None
-    assert "5002 messages for 2 sides" in str(batch.verdict.findings[0])
+    assert "5002 messages, of at most 60 sides" in str(batch.verdict.findings[0])
     assert challenger.tally.asked == 2
     assert head(exchange) == 2
