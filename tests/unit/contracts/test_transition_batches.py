@@ -7,7 +7,8 @@ import pytest
 
 from matcher.reference.context import Context
 from matcher.reference.header import parent_of
-from matcher.reference.openings import BlobBody
+from matcher.reference.leaf import leaf_hash
+from matcher.reference.openings import BlobBody, CalldataBody
 from matcher.reference.state import State
 from matcher.reference.tree import keccak
 from matcher.reference.words import Credit, Fill, Op, Transfer, Withdraw, pack_chunk, root_words
@@ -162,6 +163,24 @@ def test_transition_of_an_account_that_comes_thirty_times_is_shown_thirty_times(
     ops: list[Op] = [Transfer(2 + i % 2, 3 - i % 2, 1 + i, 50 + i) for i in range(30)]
     words, before = states(facts, ops)
     assert court.judge(case(words, before[0], facts)).fault == Fault.NONE
+
+
+def test_transition_from_a_state_that_holds_no_leaf_is_refused(
+    court: Court, facts: Context
+) -> None:
+    """The root before it is an older lie, which convicts the chunk that states it."""
+    state = state_of({2: account_with(cash=5)})
+    words = honest_words([], state, facts)
+    words[0] = pack_chunk([Withdraw(2, 1, 3)], bytes(32))[0]
+    leaf = [5 << 192 | 2 << 40, 0, 7 << 232 | 1 << 192 | 7 << 168 | 1 << 128]  # twice instrument 7
+    state.tree.set(2, leaf_hash(leaf))
+    one = case(words, state, facts)
+    head = len(CalldataBody(words).chunk(0)) + 2
+    shown = b"".join(word.to_bytes(32, "big") for word in leaf)
+    path = state.tree.path(2)
+    witness = one.witness[:head] + path.present.to_bytes(3, "big") + shown + b"".join(path.siblings)
+    with reverts("InvalidPosition", 1, 7, 7, 1):
+        court.judge(replace(one, witness=witness + bytes(34)))
 
 
 # --- through the registry -------------------------------------------------------------------------
