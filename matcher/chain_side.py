@@ -27,6 +27,7 @@ from matcher.events import Event
 from matcher.settings import Settings
 from matcher.settlement.batcher import Batcher
 from matcher.settlement.redate import RedateError
+from matcher.types import AS_IT_IS
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,7 @@ class Door(Protocol):
     async def submit(self, command: c.Command) -> list[Event]:
         """As `Sequencer.submit`."""
 
-    async def redate(self, first_batch: int, built_at: int, mode: int = 2) -> list[Batch]:
+    async def redate(self, first_batch: int, built_at: int, mode: int = AS_IT_IS) -> list[Batch]:
         """As `Sequencer.redate`."""
 
     async def tick(self) -> None:
@@ -253,13 +254,16 @@ class ChainSide:
 
     async def _change_mode(self, fault: faults.OtherMode, committer: Committer) -> None:
         """Give the batches that are not on the chain the mode that costs less."""
+        reason = "the exchange did not take it"
         try:
-            await self._door.redate(fault.batch, 0, fault.mode)
+            changed = await self._door.redate(fault.batch, 0, fault.mode)
         except RedateError as error:
-            log.warning("mode stays", batch=fault.batch, reason=str(error))
-            committer.take_as_it_is(fault.batch)
-        else:
+            changed, reason = [], str(error)
+        if changed:
             log.info("mode changed", first=fault.batch, mode=NAMES[fault.mode], reason=str(fault))
+        else:
+            log.warning("mode stays", batch=fault.batch, reason=reason)
+            committer.take_as_it_is(fault.batch)
 
     def _say(self, fault: faults.CommitFault, said: str) -> str:
         """Log a fault once, not at every step."""

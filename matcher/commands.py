@@ -6,7 +6,7 @@ twice changes nothing.
 
 import msgspec
 
-from matcher.types import SelfTrade, SignedOrder, Transfer, Withdrawal
+from matcher.types import AS_IT_IS, SelfTrade, SignedOrder, Transfer, Withdrawal
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -34,13 +34,13 @@ class Redate(Command, frozen=True):
     """Give closed batches, from `first_batch` on, other headers: they are not on the chain yet.
 
     A later builtAt, where they were not committed in time; 0 leaves theirs. Another mode, where it
-    costs less; 2 leaves theirs, any other is the mode of all batches that are closed later, too.
+    costs less, then of all batches that are closed later, too; `AS_IT_IS` leaves theirs.
     Needs no batch to be open. Changes headers alone; raises if an op would not be valid any more.
     """
 
     first_batch: int
     built_at: int
-    mode: int = 2
+    mode: int = AS_IT_IS
 
 
 # --- facts from the chain (the follower) --------------------------------------------------------

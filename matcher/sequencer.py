@@ -21,6 +21,7 @@ from matcher.journal.writer import Journal, encode
 from matcher.lanes import Entry, Lanes, Policy, busy, due, is_urgent, with_needs
 from matcher.merkle import Path
 from matcher.settlement.redate import RedateError
+from matcher.types import AS_IT_IS
 
 if TYPE_CHECKING:
     from matcher.settlement.batcher import Batcher  # compiles kernels when imported
@@ -157,7 +158,7 @@ class Sequencer:
         """Close the open batch; what was closed is in the archive. None if there were no ops."""
         return (await self._submit(c.CloseBatch()))[1]
 
-    async def redate(self, first_batch: int, built_at: int, mode: int = 2) -> list[Batch]:
+    async def redate(self, first_batch: int, built_at: int, mode: int = AS_IT_IS) -> list[Batch]:
         """Give closed batches other headers, as `Batcher.redate`; closes the open one first."""
         return (await self._submit(c.Redate(first_batch, built_at, mode)))[1]
 

@@ -63,6 +63,7 @@ U64 = (1 << 64) - 1
 FEE_ACCOUNT = 0
 FIRST_USER_ACCOUNT = 2
 
+AS_IT_IS = 2  # instead of a mode of batches (0 calldata, 1 blob)
 ORDER_ID_END = 1 << 44  # order ids are below this
 SLOTS = 4096  # order slots of an account; slot = id % SLOTS, generation = id // SLOTS
 SLOT_WORDS = SLOTS // 4

@@ -32,6 +32,7 @@ from matcher.processes.replica import Replica
 from matcher.sequencer import Stopped
 from matcher.shared.rings import Producer, Ring
 from matcher.shared.segments import Records
+from matcher.types import AS_IT_IS
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,7 @@ class Link:
         """As `Sequencer.submit`."""
         return (await self._submit(command))[0]
 
-    async def redate(self, first_batch: int, built_at: int, mode: int = 2) -> list[Batch]:
+    async def redate(self, first_batch: int, built_at: int, mode: int = AS_IT_IS) -> list[Batch]:
         """As `Sequencer.redate`, where batches are built."""
         return (await self._submit(c.Redate(first_batch, built_at, mode)))[1]
 

@@ -40,12 +40,11 @@ from matcher.settlement.kept import REDATABLE, KeptBatches, Messages, Parts, pac
 from matcher.settlement.ledger import Ledger
 from matcher.settlement.opstream import OpStream, OrderFiles, messages_of
 from matcher.settlement.redate import Closed, RedateError, invalid_ops
-from matcher.types import CHUNK_OPS, SignedOrder, Windows
+from matcher.types import AS_IT_IS, CHUNK_OPS, SignedOrder, Windows
 
 __all__ = ["Batch", "Batcher", "Path"]
 
 MAX_CHUNKS: Final = 100
-AS_IT_IS: Final = 2  # instead of a mode
 
 
 class Batcher:

@@ -3,9 +3,13 @@
 import pytest
 
 from matcher import commands as c
-from matcher.batch import parent_of
+from matcher.batch import BLOB, CALLDATA, genesis, parent_of
+from matcher.blobs.encoding import Sidecar
+from matcher.lines import Decoder, Encoder
+from matcher.names import Names
+from matcher.settlement.batcher import Batcher
 from matcher.settlement.redate import RedateError
-from tests.support.pit import CALL, EXPIRY, START, WINDOWS, Pit, key_of
+from tests.support.pit import CALL, DEPLOYED, EXPIRY, START, WINDOWS, Pit, key_of
 
 
 @pytest.fixture
@@ -59,6 +63,62 @@ def test_redate_changes_headers_and_nothing_else(pit: Pit) -> None:
     pit.apply(c.CloseBatch())
     assert pit.batches[-1].fields.parent == parent_of(made[-1].hash)
     assert pit.batcher.account_proof(3, 2)[0]
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+
+def test_redate_to_the_other_mode_keeps_the_times_and_holds_for_later_batches(pit: Pit) -> None:
+    assert pit.apply(c.Redate(2, 0, BLOB)) == []
+    made = pit.batches[3:]
+    assert [batch.id for batch in made] == [2, 3]
+    for old, new in zip(pit.batches[1:3], made, strict=True):
+        new.check()
+        assert (new.words, new.order_file, new.built_at) == (
+            old.words,
+            old.order_file,
+            old.built_at,
+        )
+        fields = new.fields
+        assert (fields.mode, fields.chunks_root) == (BLOB, bytes(32))
+        assert fields.blobs_hash == Sidecar.of(old.words).blobs_hash
+    pit.reopen(10)
+    pit.withdraw(4, 7)
+    pit.apply(c.CloseBatch())
+    assert pit.batches[-1].mode == BLOB
+    assert pit.batches[-1].fields.parent == parent_of(made[-1].hash)
+
+
+def test_redate_there_and_back_gives_the_same_headers(pit: Pit) -> None:
+    before = [batch.header for batch in pit.batches]
+    for mode in (BLOB, CALLDATA, CALLDATA):
+        pit.apply(c.Redate(1, 0, mode))
+    assert [batch.header for batch in pit.batches[-3:]] == before
+
+
+def test_redate_of_the_time_alone_keeps_the_mode(pit: Pit) -> None:
+    pit.apply(c.Redate(3, 0, BLOB))
+    later = START + 1000
+    pit.apply(c.Clock(later))
+    pit.apply(c.Redate(2, later))
+    made = pit.batches[-2:]
+    assert [(batch.mode, batch.built_at) for batch in made] == [(CALLDATA, later), (BLOB, later)]
+    for batch in made:
+        batch.check()
+
+
+def test_batcher_that_was_dumped_goes_on_in_its_mode(pit: Pit) -> None:
+    pit.apply(c.Redate(3, 0, BLOB))
+    twin = Batcher(genesis(DEPLOYED), WINDOWS, operator=1)
+    twin.load(pit.batcher.dump())
+    assert twin.mode == BLOB
+    assert twin.redate(3, 0, CALLDATA) == pit.batcher.redate(3, 0, CALLDATA)
+
+
+def test_redate_survives_its_lines() -> None:
+    for command in (c.Redate(7, 0, BLOB), c.Redate(7, 99), c.Redate(7, 99, CALLDATA)):
+        lines = Encoder(Names(WINDOWS.lag)).encode(command)
+        assert Decoder(Names(WINDOWS.lag)).decode(lines) == command
 
 
 def test_redate_names_the_operator_of_now(pit: Pit) -> None:
