@@ -38,7 +38,8 @@ def told(lie: Lie, stage: Stage, *, in_blobs: bool = False) -> Told:
     liar.plan.in_blobs = in_blobs
     lie.tell(liar)
     done = liar.tell()
-    found = done.verdict().findings
+    # That an order file does not fit its words convicts nobody by itself.
+    found = [finding for finding in done.verdict().findings if finding.proof is not None]
     assert found, "the model finds nothing"
     assert found[0].proof == lie.proof, found
     assert words_of(lie) in found[0].what, found
