@@ -107,6 +107,7 @@ class Core:
         self._ack = "applied" if journal is None else ack
         self._busy = busy
         self._stopping = False
+        self._served = False  # nothing is marked any more
         self._wanted: tuple[Snapshots, list[Writing], threading.Event] | None = None
         self._log = _pages(log_lines * LINE)
         self._marks = np.zeros(_MARKS, kernel.MARK)
@@ -180,7 +181,7 @@ class Core:
         try:
             self._serve()
         finally:
-            self._stopping = True
+            self._served = True
             if self._journal is not None:
                 writer.join()
         if self.failure is not None:
@@ -298,8 +299,14 @@ class Core:
         idle = 0
         take_short_turns()
         try:
-            while not self._stopping or idle == 0:
-                idle = 0 if self._write_marked(1 << 10) else idle + 1
+            while True:
+                last_look = self._served  # asked before looking, so that nothing can be marked between
+                if self._write_marked(1 << 10):
+                    idle = 0
+                    continue
+                if last_look:
+                    return
+                idle += 1
                 if idle > _NAP_AFTER and not self._busy:
                     time.sleep(_NAP)
         except Exception as error:  # whatever it is: nothing is safe any more

@@ -4,8 +4,9 @@
     python scripts/storage_layout.py --write tests/layout/snapshots   one JSON file per contract
     python scripts/storage_layout.py --check tests/layout/snapshots   compare, tell what differs
 
-The contracts are those with code in `contracts/*.sol` and `contracts/provers/*.sol`. The pinned compiler compiles them with the
-settings of `ape-config.yaml`, so that layout and size are those of what ape deploys.
+The contracts are those with code in `contracts/*.sol` and `contracts/provers/*.sol`. The pinned
+compiler compiles them with the settings of `ape-config.yaml`, so that layout and size are those of
+what ape deploys.
 """
 
 import argparse

@@ -50,7 +50,7 @@ def deploy(stage: Stage) -> None:
         receipt = stage.receipt(number)
         role = roles.get(receipt.created or "", "token")
         if role != "token":
-            stage.note(f"deploy-{role}", receipt, signer=stage.roles.owner)
+            stage.note(f"deploy-{role.replace('_', '-')}", receipt, signer=stage.roles.owner)
 
 
 def list_markets(stage: Stage) -> None:
