@@ -300,7 +300,7 @@ class Core:
         take_short_turns()
         try:
             while True:
-                last_look = self._served  # asked before looking, so that nothing can be marked between
+                last_look = self._served  # asked before looking: nothing is marked between
                 if self._write_marked(1 << 10):
                     idle = 0
                     continue

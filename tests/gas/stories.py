@@ -14,8 +14,10 @@ from dataclasses import replace
 
 from matcher.reference.header import ring_word
 from matcher.reference.leaf import account_hash
+from matcher.reference.openings import CalldataBody
 from matcher.reference.state import State
 from matcher.reference.tree import ZERO, keccak, node
+from matcher.reference.witness_transition import transition
 from matcher.reference.words import CHUNK_OPS, Fill, pack_chunk
 from matcher.types import MAX_POSITIONS
 from tests.gas.flows import Flow, Stage, Story
@@ -84,12 +86,18 @@ def operate(stage: Stage) -> None:
     stage.send("withdraw-bond", roles.operator, withdraw)
 
 
-def revert_batch(stage: Stage) -> None:
-    """A prover takes back a batch, and the operator's bond with it."""
+def convict(stage: Stage) -> None:
+    """The smallest lie, an empty chunk with a wrong root, is proved; the bond goes with it."""
     exchange = stage.exchange
     honest = exchange.commit_root(State())
-    exchange.commit_root(state_of({2: account_with(cash=1)}))
-    stage.note("revert-batch", exchange.revert_to(honest))
+    lie = exchange.commit_root(state_of({2: account_with(cash=1)}))
+    exchange.context.built_at = lie.header.built_at
+    witness = transition(CalldataBody(lie.words), 0, honest.state, exchange.context)
+    prover = exchange.deployment.addresses["transition_prover"]
+    call = exchange.registry.functions.convict(prover, lie.encoded(), honest.encoded(), witness)
+    sent = stage.chain.send(stage.roles.challenger, call)
+    # Its sender is paid, too: what it was charged does not show in its balance.
+    stage.note("convict", stage.receipt(sent.block), signer=stage.roles.challenger)
 
 
 def settle(stage: Stage) -> None:
@@ -372,7 +380,7 @@ STORIES: tuple[Story, ...] = (
     deploy,
     list_markets,
     operate,
-    revert_batch,
+    convict,
     settle,
     approve,
     open_accounts,
