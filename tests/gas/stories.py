@@ -97,7 +97,7 @@ def convict(stage: Stage) -> None:
     call = exchange.registry.functions.convict(prover, lie.encoded(), honest.encoded(), witness)
     sent = stage.chain.send(stage.roles.challenger, call)
     # Its sender is paid, too: what it was charged does not show in its balance.
-    stage.note("convict", stage.receipt(sent.block), signer=stage.roles.challenger)
+    stage.note("convict", stage.receipt(sent.block))
 
 
 def settle(stage: Stage) -> None:
