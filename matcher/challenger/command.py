@@ -56,6 +56,7 @@ def challenge(
                 questions=choices.questions,
                 open_questions=choices.open_questions,
                 file_patience=choices.file_patience,
+                accounts=choices.accounts,
             ),
             fees=FeePolicy(cap=choices.max_fee * GWEI),
         ),

@@ -22,6 +22,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     questions: int = QUESTIONS
     open_questions: int = OPEN_QUESTIONS
     file_patience: int | None = None
+    accounts: tuple[int, ...] = ()
     max_fee: int = 500
     poll: float = 0.5
     status_host: str = "127.0.0.1"
@@ -89,6 +90,15 @@ _OPTIONS: Final = [
         type=click.IntRange(0),
         metavar="SECONDS",
         help="After the commit, until an order file counts as missing; by default a quarter of W.",
+    ),
+    click.option(
+        "--watch",
+        "accounts",
+        multiple=True,
+        type=click.IntRange(2, (1 << 24) - 1),
+        metavar="ACCOUNT",
+        help="Of a batch whose order file is missing, ask about all that names this account, too;"
+        " may be given several times.",
     ),
     click.option(
         "--max-fee",

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from typing import Final
 
 import structlog
 
@@ -15,6 +16,10 @@ from matcher.reference.judge import Finding, Standing, Unsigned, WrongMargin, Wr
 from matcher.types import Windows
 
 log = structlog.get_logger(__name__)
+
+# Why something is asked about.
+_MISSING: Final = "the order file is missing"
+_WATCHED: Final = "the order file is missing, and the account is watched"
 
 
 class Planner:
@@ -122,8 +127,10 @@ class Planner:
                 continue
             asked = self._watch.questions.about(batch.header.batch_hash())
             spots = {(one.chunk, one.place, one.side) for one in asked}
-            left = self._policy.questions - sum(map(self._is_ours, asked))
-            for unsigned, why in self._doubts(batch):
+            doubts = self._doubts(batch)
+            watched = sum(why is _WATCHED for _, why in doubts)
+            left = self._policy.questions + watched - sum(map(self._is_ours, asked))
+            for unsigned, why in doubts:
                 if left <= 0:
                     break
                 if (unsigned.chunk, unsigned.place, unsigned.side) in spots:
@@ -140,7 +147,7 @@ class Planner:
         return Ask(batch.header, key, opening, why)
 
     def _doubts(self, batch: Standing) -> list[tuple[Unsigned, str]]:
-        """What of a batch should be asked about."""
+        """What of a batch should be asked about; of a missing file what is watched, first."""
         if not batch.verdict.signatures:
             return []
         if batch.verdict.order_file or self._watch.look_for_file(batch):
@@ -158,18 +165,28 @@ class Planner:
         sample = self._sample(batch)
         if sample:
             self._say_once("order file missing", batch.header.batch_hash(), batch=batch.header.id)
-        return [(unsigned, "the order file is missing") for unsigned in sample]
+        watched = self._watched(batch)
+        drawn = [unsigned for unsigned in sample if unsigned not in watched]
+        return [(one, _WATCHED) for one in watched] + [(one, _MISSING) for one in drawn]
+
+    def _watched(self, batch: Standing) -> list[Unsigned]:
+        """The sides of a batch that name an account we watch."""
+        if not self._policy.accounts:
+            return []
+        return [one for one, account in self._sides(batch) if account in self._policy.accounts]
+
+    def _sides(self, batch: Standing) -> Iterator[tuple[Unsigned, int]]:
+        """Every side of a batch that somebody must have signed, and whose account it is."""
+        for number, ops, _ in self._watch.judge.chunks(batch):
+            for place, op in enumerate(ops):
+                for side in sides_of(op):
+                    yield Unsigned(number, place, side.number), side.account
 
     def _sample(self, batch: Standing) -> list[Unsigned]:
         """Some sides of a batch whose order file is missing, that nobody could foresee."""
         name = batch.header.batch_hash()
         if name not in self._samples:
-            sides = [
-                Unsigned(number, place, side.number)
-                for number, ops, _ in self._watch.judge.chunks(batch)
-                for place, op in enumerate(ops)
-                for side in sides_of(op)
-            ]
+            sides = [unsigned for unsigned, _ in self._sides(batch)]
             count = min(len(sides), self._policy.questions)
             self._samples[name] = self._rng.sample(sides, count)
         return self._samples[name]

@@ -28,6 +28,9 @@ class Policy(msgspec.Struct, frozen=True):
     file_patience : int or None
         Seconds after the commit from which on an order file is missing; by default a quarter of W,
         for it must have been published before the commit, and asking takes place within W.
+    accounts : tuple of int
+        Whose sides of a batch are all asked about where its order file is missing, beyond
+        `questions`: a trader's own, who knows best what she signed.
     """
 
     convict: bool = True
@@ -35,3 +38,4 @@ class Policy(msgspec.Struct, frozen=True):
     questions: int = QUESTIONS
     open_questions: int = OPEN_QUESTIONS
     file_patience: int | None = None
+    accounts: tuple[int, ...] = ()

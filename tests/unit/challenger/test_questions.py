@@ -81,6 +81,19 @@ def test_missing_file_is_asked_about_within_the_bound_even_after_a_restart(
     assert len(again.watch.questions.open()) == count
 
 
+def test_missing_file_all_that_names_a_watched_account_is_asked_about(arena: Arena) -> None:
+    fills, used = zip(*(arena.trade(1) for _ in range(3)), strict=True)
+    arena.exchange.commit(fills, extra=arena.file([s for u in used for s in u], publish=False))
+    watcher = arena.challenger(file_patience=0, questions=1, accounts=(fills[0].maker,))
+    work(watcher)
+    asked = {(q.place, q.side) for q in watcher.watch.questions.open()}
+    assert asked >= {(place, 1) for place in range(3)}
+    assert len(asked) == 3 + (watcher.tally.asked - 3) <= 4
+    again = arena.challenger(file_patience=0, questions=1, accounts=(fills[0].maker,), seed=8)
+    work(again)
+    assert again.tally.asked == 4 - watcher.tally.asked
+
+
 def test_questions_of_others_do_not_use_up_the_bound(arena: Arena) -> None:
     """An operator who asks himself about what he can answer would else silence everybody."""
     fill, used = arena.trade(1)
