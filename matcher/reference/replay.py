@@ -160,7 +160,7 @@ class Auditor(Judge):
             return exited
         # Frozen: the head's header pays what the account is worth at the worst, too.
         now = self.state.account(account)
-        worst = self.state.worst(account, self.chain.context(at))
+        worst = self.state.worst(account, self.chain.context(at + 1))  # prices of this second, too
         waiting = self.deposited.get(account, 0) - now.credited
         return max(exited, now.exited + max(0, worst) + waiting)
 

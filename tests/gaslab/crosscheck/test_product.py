@@ -11,7 +11,7 @@ def test_flows_on_the_part_of_the_state_that_they_touch_cost_what_they_cost_on_t
     artifacts: Artifacts,
 ) -> None:
     """`scenarios` asserts it; a commit asks for the hash of a block, a revert pays a stranger."""
-    found = list(scenarios(artifacts, (stories.revert_batch, stories.first_lap)))
+    found = list(scenarios(artifacts, (stories.convict, stories.first_lap)))
     assert [one.fork for one in found] == [*NAMES, *NAMES]
     assert [bool(one.hashes) for one in found] == [False] * len(NAMES) + [True] * len(NAMES)
     for one in found:

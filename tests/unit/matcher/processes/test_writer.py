@@ -107,6 +107,7 @@ class Floor:
             publish=None,
             log_level="info",
             log_json=False,
+            mode="calldata",
         )
 
     def begin_writing(self, step: str = "") -> Peer:
