@@ -1,6 +1,6 @@
 """A frozen exchange's claim in the very second in which a price was fixed.
 
-The Vault counts that price ("of this block too"); the audit did not, and found the claim paid twice.
+The Vault counts that price ("of this block too"); the audit did not, and found it paid twice.
 """
 
 from dataclasses import replace
