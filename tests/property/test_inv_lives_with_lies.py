@@ -76,11 +76,16 @@ class Life(RuleBasedStateMachine):
 
     # --- traders
 
+    # Not while a lie stands: a credit that nothing backed, or a release that nobody asked for, is
+    # none any more once it is backed or asked for.
+
+    @precondition(lambda self: self.lie is None)
     @rule(index=ANY_USER, amount=st.integers(1, 300 * TOKENS))
     def deposit(self, index: int, amount: int) -> None:
         self.x.deposit(self.owner(index), index, amount)
         self.deposited[index] += amount
 
+    @precondition(lambda self: self.lie is None)
     @rule(index=ANYBODY)
     def ask(self, index: int) -> None:
         self.x.ask(self.owner(index), index)
