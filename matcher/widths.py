@@ -32,7 +32,7 @@ _ID: Final = ("id", 0, ORDER_ID_END - 1)
 _MARKET: Final = ("market", 0, 255)
 _HOURS: Final = ("expiry", 0, U24)
 _TIME_MAX: Final = FOREVER - 1
-_RATE_MIN, _RATE_MAX = -(1 << 31), (1 << 31) - 1
+_RATE_MAX: Final = (1 << 31) - 1
 _SECONDS: Final = ("expiry", 0, _TIME_MAX)
 _AMOUNT: Final = ("amount", 0, U64)
 
@@ -46,10 +46,10 @@ WIDTHS: Final[dict[type[Any], Widths]] = {
     c.MarketListed: (_MARKET, ("tick_value", 1, U32), ("strike_value", 1, U32)),
     c.FeesSet: (
         _MARKET,
-        ("old_taker", _RATE_MIN, _RATE_MAX),
-        ("old_maker", _RATE_MIN, _RATE_MAX),
-        ("new_taker", _RATE_MIN, _RATE_MAX),
-        ("new_maker", _RATE_MIN, _RATE_MAX),
+        ("old_taker", 0, _RATE_MAX),
+        ("old_maker", -_RATE_MAX, _RATE_MAX),  # and no less than what the taker pays for
+        ("new_taker", 0, _RATE_MAX),
+        ("new_maker", -_RATE_MAX, _RATE_MAX),
         ("active_at", 0, _TIME_MAX),
     ),
     c.ExpiryOpened: (_MARKET, _HOURS, ("cap", 1, U56)),
@@ -101,6 +101,9 @@ def require_widths(command: c.Command) -> None:
                 _require(command.signed, "PlaceOrder.signed")
                 _require(command.signed.order, "PlaceOrder.signed.order")
                 _require_flags(command.signed.order.flags)
+            case c.FeesSet():
+                _require_rebate("old_maker", command.old_maker, command.old_taker)
+                _require_rebate("new_maker", command.new_maker, command.new_taker)
             case c.WithdrawRequest() | c.TransferRequest():
                 _require(command.message, f"{type(command).__name__}.message")
             case c.CancelAll(digest=digest) if len(digest) not in (0, 32):
@@ -109,6 +112,11 @@ def require_widths(command: c.Command) -> None:
                 _require_text(text, type(command).__name__)
     except (TypeError, AttributeError) as error:
         raise JournalError(f"{command!r:.200}: no command: {error}") from error
+
+
+def _require_rebate(name: str, maker: int, taker: int) -> None:
+    if maker < -taker:
+        raise JournalError(f"FeesSet.{name}: found {maker}, allowed {-taker} to {_RATE_MAX}")
 
 
 def _require(part: object, path: str) -> None:

@@ -79,9 +79,12 @@ def check_lines(lines: Records, limits: Limits) -> None:
         _refuse(facts, starts, name, wrong, allowed)
     fees = starts[commands["kind"] == Kind.FEES_SET] + 1
     rates = lines[fees].view(layout.RATES)
-    for name in layout.RATES.names or ():
-        wrong = (rates[name] < -_I32) | (rates[name] >= _I32)
-        _refuse(rates, fees, name, wrong, "-2^31 to 2^31 - 1")
+    for when in ("old", "new"):
+        taker, maker = f"{when}_taker", f"{when}_maker"
+        wrong = (rates[taker] < 0) | (rates[taker] >= _I32)
+        _refuse(rates, fees, taker, wrong, "0 to 2^31 - 1")
+        wrong = (rates[maker] < -rates[taker]) | (rates[maker] >= _I32)
+        _refuse(rates, fees, maker, wrong, f"-{taker} to 2^31 - 1")
 
 
 def _refuse(records: Records, starts: Any, name: str, wrong: Any, allowed: str) -> None:

@@ -57,13 +57,19 @@ def tell_again(street: Street, rng: random.Random) -> Commands:
     return [rng.choice(street.facts)] if street.facts else []
 
 
+def wild_rates(rng: random.Random) -> tuple[int, int]:
+    """Of takers and makers, as far as the owner may go: together they never cost account 0."""
+    most = (1 << 31) - 1
+    taker = rng.choice((0, 7, 7, most))
+    return taker, rng.choice((-taker, -taker, 0, 7, most))
+
+
 def stray_fact(street: Street, rng: random.Random) -> Commands:
     """What no chain tells: facts of nobody, second tellings that say something else, wild rates."""
     context, time = street.floor.context, street.chain_time
     account, market, index = rng.choice(sorted(street.signers)), 1, max(context.instruments)
     expiry = rng.choice(sorted(e for m, e in context.caps if m == market))
-    wild = rng.choice(((-5, 0, 7), (-5, 0, 7), (-(1 << 31), (1 << 31) - 1)))
-    rates = [rng.choice(wild) for _ in range(4)]
+    rates = [*wild_rates(rng), *wild_rates(rng)]
     active = context.fees[market].active_at + rng.choice((-1, 0, 100, 300))
     owner, stranger = street.floor.owners[account], address("stranger")
     return [

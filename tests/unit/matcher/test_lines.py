@@ -92,7 +92,9 @@ COMMANDS = st.one_of(
     values_of(c.Redate),
     values_of(c.ChainBlock, hash=st.binary(min_size=32, max_size=32)),
     values_of(c.MarketListed, name=TEXTS),
-    values_of(c.FeesSet, market=st.just(1)),
+    values_of(c.FeesSet, market=st.just(1)).filter(
+        lambda fact: fact.old_maker >= -fact.old_taker and fact.new_maker >= -fact.new_taker
+    ),
     values_of(c.ExpiryOpened, market=st.just(1), expiry=st.integers(0, (1 << 24) - 1)),
     values_of(c.InstrumentListed, market=st.just(1), expiry=st.just(HOURS)),
     values_of(c.AccountOpened, account=st.integers(2, 1 << 24), owner=ADDRESSES).filter(
@@ -207,8 +209,8 @@ def test_a_fact_lies_where_the_kernel_reads_it() -> None:
     line = record(lines, layout.FACT)
     names = ("kind", "account", "signer", "value", "time", "annex")
     assert [int(line[name]) for name in names] == [24, 2, 3, 70, 80, 1]
-    lines = encoder.encode(c.FeesSet(1, 1, -2, 3, -4, 5))
-    assert record(lines, layout.RATES, 1).tolist() == (1, -2, 3, -4)
+    lines = encoder.encode(c.FeesSet(1, 2, -1, 4, -3, 5))
+    assert record(lines, layout.RATES, 1).tolist() == (2, -1, 4, -3)
     assert record(encoder.encode(c.MarketListed(1, "BTC", 10, 1000)), layout.FACT)["other"] == 1000
 
 
@@ -351,6 +353,8 @@ def test_what_is_refused_is_marked_and_stays_so_when_read_back(
         (c.InstrumentListed(8, 1, 2, HOURS, 1), "InstrumentListed.kind"),
         (c.MarketListed(1, "BTC", 0, 1), "MarketListed.tick_value"),
         (c.FeesSet(1, 1 << 31, 0, 0, 0, 0), "FeesSet.old_taker"),
+        (c.FeesSet(1, 7, -8, 0, 0, 0), "FeesSet.old_maker: found -8, allowed -7 to"),
+        (c.FeesSet(1, 7, -7, 7, -8, 0), "FeesSet.new_maker: found -8, allowed -7 to"),
         (c.ChainBlock(1, b"x", 1), "ChainBlock.hash"),
         (c.Halted("x" * 16_321), "a text of 16321 bytes"),
         (c.Halted("\ud800"), "no UTF-8"),

@@ -327,7 +327,8 @@ def crowd(seed: int, count: int) -> list[Records]:
         elif chance < 0.98:
             made.append(key_set(account, START + dice.randrange(count)))
         elif chance < 0.985:
-            made.append(rates(dice.randrange(-20, 50), dice.randrange(0, 20), START))
+            taker = dice.randrange(50)
+            made.append(rates(taker, dice.randrange(-taker, 20), START))
         else:
             made += [command(CommandKind.CLOSE_BATCH), command(CommandKind.OPEN_BATCH)]
     return made
@@ -458,6 +459,26 @@ def test_fact_out_of_its_range_is_refused_at_the_edge(
 ) -> None:
     with pytest.raises(ValueError, match=f"line 0: {name} is .*, allowed"):
         desk().submit(fact(kind, **fields))
+
+
+@pytest.mark.parametrize(
+    ("taker", "maker", "field"),
+    [
+        (-1, 2, "taker is -1, allowed 0 to"),
+        (1 << 31, 0, "taker is 2147483648, allowed 0 to"),
+        (7, -8, "maker is -8, allowed -old_taker to"),
+        (7, 1 << 31, "maker is 2147483648, allowed -old_taker to"),
+    ],
+)
+def test_rates_that_no_owner_can_set_are_refused_at_the_edge(
+    taker: int, maker: int, field: str
+) -> None:
+    with pytest.raises(ValueError, match=f"line 1: old_{field}"):
+        desk().submit(rates(taker, maker))
+
+
+def test_maker_may_get_all_that_the_taker_pays() -> None:
+    assert len(desk().submit(rates(7, -7))) == 0
 
 
 def test_lines_that_end_within_an_annex_are_refused() -> None:
