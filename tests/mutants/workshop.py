@@ -135,15 +135,7 @@ class Workshop:
                 "outputSelection": {name: {"*": OUTPUT} for name in wanted},
             },
         }
-        answer = subprocess.run(
-            [compiler(solidity["version"]), "--standard-json", "--base-path", "."],
-            cwd=ROOT,  # imports from node_modules stand there
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        output = json.loads(answer.stdout)
+        output = json.loads(_answer(compiler(solidity["version"]), json.dumps(request)))
         for error in output.get("errors", []):
             if error["severity"] == "error":
                 raise Broken(error["formattedMessage"])
@@ -194,6 +186,27 @@ class Workshop:
         if answer.strip() == "1" and " failed" not in said and " error" not in said:
             raise Broken(said[-2000:])
         return answer.strip() == "0"
+
+
+def _answer(compiler: Path, request: str) -> str:
+    """What the compiler answers; asked again, once, if a signal ended it.
+
+    The WebAssembly build falls once in hundreds of times, whatever it is asked.
+    """
+    for _ in range(2):
+        answer = subprocess.run(
+            [str(compiler), "--standard-json", "--base-path", "."],
+            cwd=ROOT,  # imports from node_modules stand there
+            input=request,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode == 0:
+            return answer.stdout
+        if answer.returncode > 0:
+            break
+    raise Broken(f"the compiler ended with {answer.returncode}: {answer.stderr[-2000:]}")
 
 
 def _replace(kind: dict[str, Any], made: dict[str, Any]) -> None:
