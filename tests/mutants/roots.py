@@ -1,7 +1,7 @@
 """Faults of what opens words and state: Openings, Spots, Merkle."""
 
 from tests.mutants.mutant import Mutant, of_library
-from tests.mutants.provers import CORNERS, lies
+from tests.mutants.trials import CORNERS, lies
 
 LIBRARIES = ("tests/unit/contracts/test_libraries.py",)
 FORGED = ("tests/property/test_inv_s9_forged_witnesses.py",)

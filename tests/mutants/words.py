@@ -1,7 +1,7 @@
 """Faults of leaves, margin and op words."""
 
 from tests.mutants.mutant import Mutant, of_library
-from tests.mutants.provers import lies
+from tests.mutants.trials import lies
 
 LEAVES = ("tests/unit/contracts/test_libraries.py", "-k", "leaf")
 WORST = ("tests/unit/contracts/test_libraries_margin.py",)
