@@ -43,8 +43,12 @@ class Context:
         return option_of(listed, self.markets[listed.market].strike_value)
 
     def worst(self, cash: int, positions: dict[int, int]) -> int:
-        """The least that this cash and these positions are worth, atoms."""
-        legs = [(self.option(index), lots) for index, lots in positions.items()]
+        """The least that this cash and these positions are worth, atoms.
+
+        What is not listed is worth nothing: only a lie leaves a position in it behind.
+        """
+        listed = [index for index in positions if index in self.instruments]
+        legs = [(self.option(index), positions[index]) for index in listed]
         return worst(cash, legs, self.caps, self.fixed())
 
 

@@ -282,6 +282,8 @@ class State:
         if price is None:
             raise InvalidOp(Fault.PRICE_NOT_FIXED, f"market {op.market}, expiry {op.expiry}")
         for index, lots in list(account.positions.items()):
+            if index not in context.instruments:
+                continue  # of no expiry; a lie's, on which who goes on from it stands
             option = context.option(index)
             if (option.market, option.expiry) == key:
                 account.cash += lots * payoff(option.kind, option.strike, price, context.caps[key])
