@@ -41,7 +41,7 @@ import {Fault, Verdict} from "../types/Verdict.sol";
 ///
 ///     1. open the chunk and the root before it
 ///     2. its shape: malformed is guilty already
-///     3. each op: the rules of section 5, in the order of the model
+///     3. each op: the rules of section 5, up to the first that is found broken
 ///     4. the fees, to account 0
 ///     5. the root that follows, against the one that is stated
 ///
