@@ -37,6 +37,7 @@ from benchmarks.words import show
 from matcher import commands as c
 from matcher.batch import genesis
 from matcher.chain.fees import FeePolicy
+from matcher.chain.modes import Choice, limits_of
 from matcher.errors import ChainError
 from matcher.events import AnyEvent, Event
 from matcher.exchange import Exchange
@@ -118,6 +119,8 @@ def plan_of(name: str, bells: tuple[int, ...], data: Path) -> Plan:
         host="",
         confirmations=1,
         batches=Policy(max_ops=1 << 30),
+        limits=limits_of(None),
+        mode=Choice.AUTO,
         fees=FeePolicy(),
         poll=1.0,
         origins=(),

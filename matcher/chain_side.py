@@ -153,10 +153,18 @@ class ChainSide:
 
     async def catch_up(self) -> None:
         """Tell everything that happened while the node was down."""
+        await self._limit_batches()
         while not (self._ending.is_set() or self.follower.caught_up):
             await self._try(self._follow)
             if not self.follower.caught_up:
                 await self._pause(0)
+
+    async def _limit_batches(self) -> None:
+        """Have the journal say how many chunks a batch may have, if that was changed."""
+        limits = self.settings.limits
+        if self._batcher.limits != limits:
+            await self._door.submit(limits)
+            log.info("batches limited", calldata=limits.calldata, blob=limits.blob)
 
     async def _follow(self) -> None:
         """Tell the next facts, then the time."""

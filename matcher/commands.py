@@ -126,6 +126,17 @@ class OperatorNamed(Command, frozen=True):
     operator: int  # index on chain
 
 
+class BatchLimited(Command, frozen=True):
+    """How many chunks a batch may have, from the next on; not read by the engine.
+
+    One that has as many is closed, and the next begins with the same builtAt. Which limit holds is
+    a matter of the mode in which the batch will be closed.
+    """
+
+    calldata: int
+    blob: int
+
+
 class Halted(Command, frozen=True):
     """Frozen, paused or reverted on chain, or stopped by the operator: no more trading."""
 
@@ -202,6 +213,7 @@ AnyCommand = (
     | KeySet
     | PriceFixed
     | OperatorNamed
+    | BatchLimited
     | Halted
     | Resumed
     | PlaceOrder

@@ -24,7 +24,7 @@ from matcher.board import Board
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
 from matcher.journal.writer import encode
-from matcher.types import OrderFlag
+from matcher.types import BLOB_CHUNKS_MAX, CHUNK_OPS, OrderFlag
 
 ORDINARY_SHARE: Final = 4  # one place in so many of a group is kept for new orders that wait
 
@@ -42,7 +42,7 @@ class Policy(msgspec.Struct, frozen=True):
     """When batches are closed, how much may wait, how often a snapshot is taken."""
 
     max_age: int = 10  # seconds of the chain from OpenBatch to CloseBatch
-    max_ops: int = 3000  # 100 chunks of 30
+    max_ops: int = BLOB_CHUNKS_MAX * CHUNK_OPS  # a full batch is closed by the batcher
     max_queue: int = 10_000  # new orders, withdrawals, transfers that wait; all else gets in
     max_group: int = 1_000  # commands that share a sync
     snapshot_every: int = 1_000_000  # commands, of the matcher where it is a process of its own

@@ -96,6 +96,9 @@ class Encoder:
             c.OperatorNamed: lambda x, o: _fact(
                 CommandKind.OPERATOR_NAMED, value=x.operator, origin=o
             ),
+            c.BatchLimited: lambda x, o: _fact(
+                CommandKind.BATCH_LIMITED, value=x.calldata, other=x.blob, origin=o
+            ),
             c.Halted: lambda x, o: _with_text(CommandKind.HALTED, x.reason, origin=o),
             c.Resumed: lambda _, o: _fact(CommandKind.RESUMED, origin=o),
             c.PlaceOrder: self._place,
@@ -473,4 +476,5 @@ _DECODERS: Final[dict[CommandKind, Callable[[Names, _Line], c.Command]]] = {
     CommandKind.CHAIN_BLOCK: lambda _, x: c.ChainBlock(x.value, x.digest, x.time),
     CommandKind.OPERATOR_NAMED: lambda _, x: c.OperatorNamed(x.value),
     CommandKind.REDATE: lambda _, x: c.Redate(x.value, x.time, x.other),
+    CommandKind.BATCH_LIMITED: lambda _, x: c.BatchLimited(x.value, x.other),
 }

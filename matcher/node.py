@@ -28,7 +28,7 @@ from matcher.batch import genesis
 from matcher.chain.deployment import Deployment
 from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
-from matcher.chain.modes import Choice
+from matcher.chain.modes import Choice, limits_of
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.eip712 import Domain, keccak
 from matcher.errors import QuoinError
@@ -44,6 +44,7 @@ from matcher.sequencer import Policy, Sequencer
 from matcher.settings import Settings, SettingsError, configure_logging, load_operator
 from matcher.settlement.batcher import Batcher
 from matcher.signatures import TABLES
+from matcher.types import BLOB_CHUNKS_MAX, CALLDATA_CHUNKS_MAX
 
 if TYPE_CHECKING:
     from matcher.processes.supervisor import Supervisor
@@ -269,6 +270,13 @@ class Node:
     help="Ops after which a batch is closed.",
 )
 @click.option(
+    "--batch-chunks",
+    type=click.IntRange(1, BLOB_CHUNKS_MAX),
+    help="Chunks, of 30 ops at most, after which a batch is closed. By default 100 in calldata and"
+    f" {BLOB_CHUNKS_MAX}, six full blobs, in blobs. One with more than {CALLDATA_CHUNKS_MAX} goes"
+    " in blobs whatever they cost.",
+)
+@click.option(
     "--max-fee",
     default=500,
     type=click.IntRange(1),
@@ -359,10 +367,12 @@ async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
 def _settings(operator: LocalAccount | None, **options: Any) -> Settings:
     """Options as settings."""
     age, ops, max_fee = (options.pop(name) for name in ("batch_age", "batch_ops", "max_fee"))
+    limits = limits_of(options.pop("batch_chunks"))
     blob_cap = options.pop("max_blob_fee") * GWEI
     return Settings(
         operator=operator,
         batches=Policy(max_age=age, max_ops=ops),
+        limits=limits,
         fees=FeePolicy(cap=max_fee * GWEI, blob_cap=blob_cap),
         mode=Choice(options.pop("mode")),
         **options,

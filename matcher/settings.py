@@ -12,7 +12,8 @@ import msgspec
 import structlog
 
 from matcher.chain.fees import FeePolicy
-from matcher.chain.modes import Choice
+from matcher.chain.modes import Choice, limits_of
+from matcher.commands import BatchLimited
 from matcher.errors import QuoinError
 from matcher.lanes import Policy
 
@@ -45,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     operator : LocalAccount, optional
         Commits batches. Without it they are only built and published.
     batches : Policy
+    limits : BatchLimited
+        How many chunks a batch may have.
     fees : FeePolicy
     mode : Choice
         Which mode batches are committed in; by default what costs less.
@@ -68,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     confirmations: int = 1
     operator: "LocalAccount | None" = None
     batches: Policy = Policy()
+    limits: BatchLimited = limits_of(None)
     fees: FeePolicy = FeePolicy()
     mode: Choice = Choice.AUTO
     poll: float = 0.5

@@ -75,6 +75,10 @@ POSITION_VALUE_MAX = 1 << 57  # |position| * cap is at most this, atoms
 POSITION_LOTS_MAX = (1 << 39) - 1  # |position| is at most this, lots: it must fit an i40
 CHUNK_WORDS = 32
 CHUNK_OPS = 30
+# A node takes no transaction above 128 KiB beside its blobs; less what is not words, generously.
+CALLDATA_CHUNKS_MAX = 127
+# Six blobs, as many as EIP-7594 lets a transaction carry, of 128 chunks each.
+BLOB_CHUNKS_MAX = 768
 WORD_END = 1 << 248  # op words are below this
 RING_SLOTS = 1 << 14
 PROTOCOL_VERSION = 1

@@ -6,6 +6,8 @@ from matcher import commands as c
 from matcher.errors import JournalError
 from matcher.kernel.layout import FOREVER
 from matcher.types import (
+    BLOB_CHUNKS_MAX,
+    CALLDATA_CHUNKS_MAX,
     KNOWN_ORDER_FLAGS,
     ORDER_ID_END,
     U24,
@@ -43,6 +45,7 @@ WIDTHS: Final[dict[type[Any], Widths]] = {
     c.ChainBlock: (("number", 0, _TIME_MAX), ("time", 0, _TIME_MAX)),
     c.Redate: (("first_batch", 0, _TIME_MAX), ("built_at", 0, _TIME_MAX), ("mode", 0, 2)),
     c.OperatorNamed: (("operator", 0, _TIME_MAX),),
+    c.BatchLimited: (("calldata", 1, CALLDATA_CHUNKS_MAX), ("blob", 1, BLOB_CHUNKS_MAX)),
     c.MarketListed: (_MARKET, ("tick_value", 1, U32), ("strike_value", 1, U32)),
     c.FeesSet: (
         _MARKET,

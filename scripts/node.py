@@ -33,6 +33,12 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
     help="Seconds until a batch is closed.",
 )
 @click.option(
+    "--batch-chunks",
+    type=click.IntRange(1, 768),
+    help="Chunks, of 30 ops at most, after which a batch is closed. By default 100 in calldata and"
+    " 768, six full blobs, in blobs. One with more than 127 goes in blobs whatever they cost.",
+)
+@click.option(
     "--mode",
     default="auto",
     show_default=True,
@@ -63,6 +69,7 @@ def cli(
     host,
     port,
     batch_age,
+    batch_chunks,
     mode,
     confirmations,
     publish,
@@ -77,7 +84,7 @@ def cli(
     """
     import tempfile
 
-    from matcher.chain.modes import Choice
+    from matcher.chain.modes import Choice, limits_of
     from matcher.sequencer import Policy
     from matcher.settings import Settings, configure_logging
     from scripts._exchange import find
@@ -96,6 +103,7 @@ def cli(
         confirmations=confirmations,
         operator=session.account(operator),
         batches=Policy(max_age=batch_age),
+        limits=limits_of(batch_chunks),
         mode=Choice(mode),
         publish=publish,
     )

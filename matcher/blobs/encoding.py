@@ -21,8 +21,6 @@ BLOB_ELEMENTS: Final = 4096
 ELEMENT_BYTES: Final = 32
 BLOB_BYTES: Final = BLOB_ELEMENTS * ELEMENT_BYTES
 BLOB_CHUNKS: Final = BLOB_ELEMENTS // CHUNK_WORDS
-# As many as EIP-7594 lets a transaction carry, however many a block may.
-MAX_BLOBS: Final = 6
 VERSION: Final = 1  # first byte of a versioned hash: KZG
 
 MODULUS: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001

@@ -41,6 +41,7 @@ from matcher.chain.transactions import (
 )
 from matcher.commands import ChainBlock
 from matcher.errors import ChainError, ReorgBelowConfirmed
+from matcher.types import CALLDATA_CHUNKS_MAX
 
 log = structlog.get_logger(__name__)
 
@@ -432,9 +433,13 @@ class Committer:
         ------
         OtherMode
             If its header has the other one.
+        FitsNowhere
+            If it is possible in neither.
         """
         prices = Prices(sight.moment.base_fee + self._policy.tip, blob_base_fee(self._w3))
         costs = quote(batch, prices)
+        if costs.calldata is None and costs.blob is None:
+            raise faults.FitsNowhere(batch.id, batch.chunk_count, CALLDATA_CHUNKS_MAX)
         wanted = costs.wanted(self._choice, batch.mode)
         log.info(
             "mode chosen",

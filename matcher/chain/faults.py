@@ -4,8 +4,8 @@
 
     ChainError
     `-- CommitFault
-        |-- NotCurrentOperator, BondBelowMinimum, CommitsPaused, NotEnoughFunds, RingIsFull
-        |                         goes away when somebody acts; the committer tries again
+        |-- NotCurrentOperator, BondBelowMinimum, CommitsPaused, NotEnoughFunds, RingIsFull,
+        |   FitsNowhere           goes away when somebody acts; the committer tries again
         |-- BatchTooOld, OtherMode    go away when the batch is redated
         |-- CommitReverted        the transaction failed in its block, with the decoded reason
         `-- fatal: ExchangeFrozen, BatchWasReverted, ForeignBatch
@@ -106,6 +106,16 @@ class OtherMode(CommitFault):
     def __init__(self, batch: int, mode: int, reason: str):
         self.batch, self.mode = batch, mode
         super().__init__(f"batch {batch}: {reason}: its header has to say mode {mode}")
+
+
+class FitsNowhere(CommitFault):
+    """A batch that is too long for calldata, where no blobs are known (any more)."""
+
+    def __init__(self, batch: int, chunks: int, allowed: int):
+        super().__init__(
+            f"batch {batch}: found {chunks} chunks, allowed {allowed} in calldata; it needs blobs,"
+            " and the node says no price of blob gas"
+        )
 
 
 class CommitReverted(CommitFault):

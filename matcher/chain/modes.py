@@ -8,12 +8,14 @@ from web3 import Web3
 from web3.exceptions import Web3RPCError
 
 from matcher.batch import BLOB, CALLDATA, Batch
-from matcher.blobs.encoding import BLOB_BYTES, MAX_BLOBS, blob_count
+from matcher.blobs.encoding import BLOB_BYTES, blob_count
+from matcher.commands import BatchLimited
+from matcher.types import BLOB_CHUNKS_MAX, CALLDATA_CHUNKS_MAX
 
 BLOB_GAS: Final = BLOB_BYTES  # of each blob (EIP-4844)
 NAMES: Final = {CALLDATA: "calldata", BLOB: "blob"}
-# A node takes no transaction above 128 KiB beside its blobs; less what is not words, generously.
-MAX_WORD_BYTES: Final = (1 << 17) - 1024
+# One in blobs may be as large as a transaction carries: it hardly costs more.
+_CALLDATA_CHUNKS: Final = 100
 
 # Measured, when the ring has been filled once (tests/gas): of `commit` beside its calldata, of a
 # word in it, of `commitBlobs` with one blob, of each blob more.
@@ -81,13 +83,20 @@ class Quote(msgspec.Struct, frozen=True):
         )
 
 
+def limits_of(chunks: int | None) -> BatchLimited:
+    """How many chunks batches may have, if an operator wants so many at most; None: no wish."""
+    if chunks is None:
+        return BatchLimited(_CALLDATA_CHUNKS, BLOB_CHUNKS_MAX)
+    return BatchLimited(min(chunks, CALLDATA_CHUNKS_MAX), chunks)
+
+
 def quote(batch: Batch, prices: Prices) -> Quote:
     """What a commit of a batch would cost now."""
-    fits = len(batch.words) <= MAX_WORD_BYTES
+    fits = batch.chunk_count <= CALLDATA_CHUNKS_MAX
     calldata = calldata_gas(batch.words) * prices.gas if fits else None
-    blobs = blob_count(batch.chunk_count)
-    if prices.blob_gas is None or blobs > MAX_BLOBS:
+    if prices.blob_gas is None or batch.chunk_count > BLOB_CHUNKS_MAX:
         return Quote(calldata, None)
+    blobs = blob_count(batch.chunk_count)
     execution = _BLOB_COMMIT + (blobs - 1) * _NEXT_BLOB
     return Quote(calldata, execution * prices.gas + blobs * BLOB_GAS * prices.blob_gas)
 

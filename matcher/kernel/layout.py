@@ -41,6 +41,7 @@ signer, origin are a Command's)::
                        annex: SIGNED with the address
     PRICE_FIXED        market, expiry, value: price, time: fixed_at
     OPERATOR_NAMED     value: operator
+    BATCH_LIMITED      value: calldata, other: blob (chunks)
     HALTED             annex: reason, `strike` bytes of UTF-8; RESUMED
     CHAIN_BLOCK        value: number, time; annex: SIGNED with the hash as digest
     REDATE             value: first_batch, time: built_at, other: mode
@@ -517,8 +518,9 @@ class CommandKind(IntEnum):
     HALTED = 26
     RESUMED = 27
     CHAIN_BLOCK = 28  # a CLOCK to the kernel
-    OPERATOR_NAMED = 29  # the batcher's business, as is the next
+    OPERATOR_NAMED = 29  # the batcher's business, as are the next
     REDATE = 30
+    BATCH_LIMITED = 31
 
 
 class CommandMark(IntFlag):

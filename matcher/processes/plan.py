@@ -8,6 +8,7 @@ import msgspec
 
 from matcher.chain.fees import FeePolicy
 from matcher.chain.modes import Choice
+from matcher.commands import BatchLimited
 from matcher.eip712 import Domain, keccak
 from matcher.journal.writer import Identity
 from matcher.lanes import Policy
@@ -61,6 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     confirmations: int
     batches: Policy
+    limits: BatchLimited
     fees: FeePolicy
     mode: Choice
     poll: float
@@ -135,6 +137,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             confirmations=self.confirmations,
             operator=Account.from_key(self.operator) if self.operator else None,
             batches=self.batches,
+            limits=self.limits,
             fees=self.fees,
             mode=self.mode,
             poll=self.poll,

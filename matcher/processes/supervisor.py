@@ -369,6 +369,7 @@ class Supervisor:
                     host=settings.host,
                     confirmations=settings.confirmations,
                     batches=settings.batches,
+                    limits=settings.limits,
                     fees=settings.fees,
                     mode=settings.mode,
                     poll=settings.poll,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from matcher import commands as c
 from matcher import events as e
 from matcher.batch import (
+    BLOB,
     CALLDATA,
     CHUNK_BYTES,
     WORD_BYTES,
@@ -60,7 +61,15 @@ class Batcher:
         Index of the operator that will commit; may be set between batches, and is by
         `commands.OperatorNamed`, so that a replay names the same one.
     max_chunks : int
-        A batch with so many chunks is closed; the next begins with the same builtAt.
+        A batch with so many chunks is closed, in either mode; the next begins with the same
+        builtAt. Until `commands.BatchLimited` says otherwise.
+
+    Attributes
+    ----------
+    mode : int
+        In which batches are closed.
+    limits : BatchLimited
+        What `max_chunks` is now, in either mode.
 
     Notes
     -----
@@ -76,6 +85,7 @@ class Batcher:
         self._head = Header.decode(genesis)
         self.operator = operator
         self.mode = CALLDATA
+        self.limits = c.BatchLimited(max_chunks, max_chunks)
         self._built_at = self._head.built_at
         self._waiting = Pool(QUAD, CHUNK_OPS)  # op words, of which each has
         self._messages: list[tuple[SignedMessage, ...]] = []  # those that allow it
@@ -110,12 +120,7 @@ class Batcher:
         RedateError
             If a `Redate` is impossible. Nothing has changed then.
         """
-        self.facts.observe(command)
-        if isinstance(command, c.OperatorNamed):
-            self.operator = command.operator
-        elif isinstance(command, c.Redate) and not events:
-            return self.redate(command.first_batch, command.built_at, command.mode)
-        closed: list[Batch] = []
+        closed = self._observe(command, bool(events))
         messages: tuple[SignedMessage, ...] = ()
         for event in events:
             match event:
@@ -176,7 +181,7 @@ class Batcher:
                     return closed
                 if stop is Stop.FACT:
                     told = events[: int(ends[stream.command(ends)])][stream.next_event :]
-                    closed += self._observe(stream.fact(lines), told)
+                    closed += self._observe_lines(stream.fact(lines), told)
                     continue
                 built_at = int(events.view(EVENT_NUMBERS)["amount"][stream.next_event - 1])
                 if stop is Stop.OPENED:
@@ -186,17 +191,29 @@ class Batcher:
         finally:
             stream.end()
 
-    def _observe(self, lines: bytes, events: NDArray[Any]) -> list[Batch]:
+    def _observe_lines(self, lines: bytes, events: NDArray[Any]) -> list[Batch]:
         """Take in a fact, unless the engine found it to be none."""
         if (events["kind"] == EventKind.FAULT).any():
             return []
-        command = self._decoder.decode(lines)
+        return self._observe(self._decoder.decode(lines), bool(len(events)))
+
+    def _observe(self, command: c.Command, refused: bool) -> list[Batch]:
+        """Take in a fact, or what is the batcher's business; the batches that it redated."""
         self.facts.observe(command)
         if isinstance(command, c.OperatorNamed):
             self.operator = command.operator
-        elif isinstance(command, c.Redate) and not len(events):
+        elif isinstance(command, c.BatchLimited):
+            self.limits = command
+            self._make_room()
+        elif isinstance(command, c.Redate) and not refused:
             return self.redate(command.first_batch, command.built_at, command.mode)
         return []
+
+    def _make_room(self) -> None:
+        """Let the next batch have as many chunks as its mode allows."""
+        if not self._ops:
+            limits = self.limits
+            self.ledger.make_room(limits.blob if self.mode == BLOB else limits.calldata)
 
     def _settle_stream(self) -> list[Batch]:
         """Apply the ops that wait in the stream; the batches that were full with them."""
@@ -269,6 +286,7 @@ class Batcher:
         self._head = header
         self._kept.add(header, raw, lines or used)
         self._used, self._ops = [], 0
+        self._make_room()
         self.ledger.sweep(self._kept.roots())
         return [Batch(header.encode(), raw, file)]
 
@@ -321,6 +339,7 @@ class Batcher:
                 raise RedateError(f"redate: {len(found)} ops are not valid at {built_at}", found)
         if mode != AS_IT_IS:
             self.mode = mode
+            self._make_room()
         return [self._rehead(batch, built_at, mode) for batch in closed]
 
     def _closed(self, batch_id: int) -> Closed:
@@ -405,6 +424,9 @@ class Batcher:
             "mode": self.mode,
             "built_at": self._built_at,
             "ops": self._ops,
+            "calldata_limit": self.limits.calldata,
+            "blob_limit": self.limits.blob,
+            "room": self.ledger.room,
         }
         parts: dict[str, dict[str, NDArray[Any] | bytes]] = {
             "batcher": {
@@ -431,6 +453,11 @@ class Batcher:
         self.operator, self._built_at = numbers["operator"], numbers["built_at"]
         self._ops = numbers["ops"]
         self.mode = numbers.get("mode", CALLDATA)  # older snapshots know no other
+        room = numbers.get("room", self.ledger.room)
+        self.limits = c.BatchLimited(
+            numbers.get("calldata_limit", room), numbers.get("blob_limit", room)
+        )
+        self.ledger.make_room(room)
         self._used = unpacked(bytes(parts["batcher.used"]))
         self._kept.load(_part(parts, "kept"))
         self._stream.load(_part(parts, "stream"))

@@ -70,9 +70,9 @@ class Ledger:
         self._swept_to = 0
         self._kernel = runner()  # now, not with the first op
         self._word = Pool(QUAD, 1)
-        self._out = Pool(QUAD, max(1, (room + 1) * CHUNK_WORDS))
-        self._memory = _Workspace(self._forest, facts, self._out)
-        self._memory.state["out_limit"] = room * CHUNK_WORDS
+        self._out = Pool(QUAD, 1)
+        self._memory = _Workspace(self._forest, facts)
+        self.make_room(room)
         self._memory.state["root"] = self._forest.number(root)
 
     # --- ops -------------------------------------------------------------------------------------
@@ -160,6 +160,17 @@ class Ledger:
         """Whether the batch has as many chunks as it may."""
         state = self._memory.state
         return bool(state["out_count"] >= state["out_limit"])
+
+    @property
+    def room(self) -> int:
+        """Chunks that `settle` may put into a batch."""
+        return int(self._memory.state["out_limit"]) // CHUNK_WORDS
+
+    def make_room(self, chunks: int) -> None:
+        """Let batches have so many chunks; only where none is being built."""
+        self._out.grow((chunks + 1) * CHUNK_WORDS)
+        self._memory.state["out"] = self._out.address
+        self._memory.state["out_limit"] = chunks * CHUNK_WORDS
 
     def end_chunk(self, built_at: int) -> bytes:
         """Book the chunk's fees, judge margins, update the trees.
@@ -342,7 +353,7 @@ def _require_index(found: int, most: int) -> None:
 class _Workspace:
     """The kernel's memory beside the forest: the chunk that is built, and where the rest lies."""
 
-    def __init__(self, forest: Forest, facts: Facts, out: Pool):
+    def __init__(self, forest: Forest, facts: Facts):
         self._context = Pool(r.SETTLEMENT, 1)
         self._works = Work(ACCOUNT_TREE_DEPTH, r.LIST_ROOM), Work(SLOT_TREE_DEPTH, r.LIST_ROOM)
         positions = ((r.CELL, r.POSITIONS_OFFSET, MAX_POSITIONS),)
@@ -368,4 +379,3 @@ class _Workspace:
         self.state["pools"] = forest.address
         self.state["terms"] = facts.terms.address
         self.state["work"], self.state["slots_work"] = (work.address for work in self._works)
-        self.state["out"] = out.address

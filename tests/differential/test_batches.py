@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from random import Random
 
@@ -114,6 +115,14 @@ def revived(batcher: Batcher) -> Batcher:
     return fresh
 
 
+def limited(stream: Iterable[c.Command]) -> Iterator[c.Command]:
+    """A stream in which batches are now let be larger, now smaller, wherever it is."""
+    for number, command in enumerate(stream):
+        yield command
+        if number % 60 == 30:
+            yield c.BatchLimited(1 + number // 60 % 2, 1)
+
+
 def test_batches_from_the_kernels_lines_and_events_are_those_from_objects() -> None:
     """Told in pieces of any size, as a process reads that follows the journal.
 
@@ -126,7 +135,7 @@ def test_batches_from_the_kernels_lines_and_events_are_those_from_objects() -> N
     lines: list[bytes] = []
     random = Random(5)
     begun = set()
-    for command in chain(random_stream(11, LENGTH), [c.CloseBatch()]):
+    for command in chain(limited(random_stream(11, LENGTH)), [c.CloseBatch()]):
         try:
             encoded = encoder.encode(command)
             events = engine.apply(command)
@@ -145,6 +154,7 @@ def test_batches_from_the_kernels_lines_and_events_are_those_from_objects() -> N
                 ours, theirs = revived(ours), revived(theirs)
     assert begun == {False, True}
     assert len(made[0]) > 10
+    assert {batch.chunk_count for batch in made[0]} == {1, 2}
     assert [b.header.hex() for b in made[0]] == [b.header.hex() for b in made[1]]
     assert made[0] == made[1]
     assert {m["type"] for b in made[1] for m in json.loads(b.order_file)["messages"]} == {

@@ -9,6 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from hexbytes import HexBytes
+from web3 import HTTPProvider, Web3
+from web3.types import RPCEndpoint, RPCResponse
 
 from matcher import commands as c
 from matcher.batch import BLOB, CALLDATA
@@ -25,31 +28,35 @@ from matcher.chain.fees import FeePolicy
 from matcher.chain.modes import Choice
 from matcher.errors import BlobMissing
 from matcher.gateway.server import GatewayServer
-from matcher.types import Windows
-from tests.e2e.test_committer import landed, run, stick
+from matcher.types import CHUNK_OPS, Withdrawal
+from tests.support import committing
 from tests.support.anvil import Anvil, AnvilExchange, anvil_exchange, running_anvil
-from tests.support.exchange import TOKENS, Roles
+from tests.support.committing import (
+    MAKER,
+    WINDOWS,
+    landed,
+    listed_on_anvil,
+    restored,
+    run,
+    stick,
+    three_batches,
+)
+from tests.support.exchange import Roles
 from tests.support.pipeline import Pipeline
 
 OFFERED = ("maxPriorityFeePerGas", "maxFeePerGas", "maxFeePerBlobGas")
-WINDOWS = Windows(challenge=600, answer=100, freeze=90_000, notice=60, lag=3600)
 
 
 @pytest.fixture(scope="module")
 def listed(artifacts: Any, roles: Roles) -> Iterator[AnvilExchange]:
-    with running_anvil() as anvil:
-        exchange = anvil_exchange(anvil, roles, WINDOWS)
-        exchange.open(roles.maker)
+    with listed_on_anvil(roles) as exchange:
         yield exchange
 
 
 @pytest.fixture
 def exchange(listed: AnvilExchange) -> Iterator[AnvilExchange]:
-    anvil = listed.anvil
-    snapshot = anvil.rpc("evm_snapshot")
-    anvil.mine()
-    yield listed
-    anvil.restore(snapshot)
+    with restored(listed):
+        yield listed
 
 
 @pytest.fixture
@@ -59,26 +66,11 @@ def anvil(exchange: AnvilExchange) -> Anvil:
 
 @pytest.fixture
 def pipeline(exchange: AnvilExchange, tmp_path: Path) -> Pipeline:
-    """A pipeline with three batches to commit, whose headers say calldata."""
-    pipeline = Pipeline(exchange.deployment, tmp_path / "archive")
-    assert pipeline.batch()
-    for _ in range(2):
-        exchange.deposit(exchange.roles.maker, 2, TOKENS)
-        assert pipeline.batch()
-    exchange.anvil.travel(5)
-    return pipeline
+    return three_batches(exchange, tmp_path)
 
 
 def committer_of(exchange: AnvilExchange, pipeline: Pipeline, **options: Any) -> Committer:
-    return Committer(
-        exchange.anvil.w3,
-        exchange.deployment,
-        pipeline.archive,
-        exchange.roles.operator,
-        lambda: pipeline.follower.told,
-        choice=options.pop("choice", Choice.BLOB),
-        **options,
-    )
+    return committing.committer_of(exchange, pipeline, **({"choice": Choice.BLOB} | options))
 
 
 def change_mode(pipeline: Pipeline, committer: Committer, mode: int = BLOB) -> None:
@@ -190,6 +182,75 @@ def test_committer_whose_blobs_are_stuck_offers_twice_as_much_of_everything(
     anvil.automine(True)
     run(committer, anvil)
     assert exchange.head() == 3
+
+
+# --- long batches -------------------------------------------------------------------------------
+
+CHUNKS = 130  # two blobs; more than calldata takes
+
+
+@pytest.fixture
+def long_batch(exchange: AnvilExchange, pipeline: Pipeline) -> Pipeline:
+    """A pipeline whose fourth batch, closed in blob mode, is too long for calldata."""
+    committed_in_blobs(exchange, pipeline)
+    pipeline.follow()
+    pipeline.apply(c.BatchLimited(127, 768))
+    pipeline.apply(c.OpenBatch())
+    owner = bytes.fromhex(exchange.roles.maker.address[2:])
+    for number in range(CHUNK_OPS * CHUNKS):
+        message = Withdrawal(MAKER, 1, number, pipeline.engine.now + 1000)
+        pipeline.apply(c.WithdrawRequest(message, bytes(65), bytes(32), owner))
+    pipeline.apply(c.CloseBatch())
+    batch = pipeline.archive.read(4)
+    assert (batch.mode, batch.chunk_count) == (BLOB, CHUNKS)
+    exchange.anvil.travel(1)
+    return pipeline
+
+
+def test_committer_of_a_batch_too_long_for_calldata_sends_its_blobs_whatever_was_asked(
+    exchange: AnvilExchange, anvil: Anvil, long_batch: Pipeline, tmp_path: Path
+) -> None:
+    batch = long_batch.archive.read(4)
+    store = Store(tmp_path / "blobs")
+    committer = committer_of(exchange, long_batch, choice=Choice.CALLDATA, store=store)
+    sent = landed(committer.step(), anvil)
+    transaction = anvil.w3.eth.get_transaction(HexBytes(sent.transaction or b""))
+    sidecar = Sidecar.of(batch.words)
+    assert tuple(map(bytes, transaction["blobVersionedHashes"])) == sidecar.hashes
+    assert len(sidecar.hashes) == 2
+    assert sorted(store.hashes()) == sorted(sidecar.hashes)
+    run(committer, anvil)
+    found = list(bodies(anvil.w3, exchange.deployment, sources_of(store, s.BeaconNode(anvil.url))))
+    assert b"".join(w.to_bytes(32, "big") for w in found[-1][1].words) == batch.words
+    report = audit(anvil.w3, exchange.deployment, sources=sources_of(s.BeaconNode(anvil.url)))
+    assert report.sound, report.text()
+    assert report.batches[-1].chunks == CHUNKS
+
+
+class OldNode(HTTPProvider):
+    """A node from before blobs, until it is brought up to date."""
+
+    updated = False
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        if method == "eth_blobBaseFee" and not self.updated:
+            error = {"code": -32601, "message": "the method does not exist"}
+            return {"jsonrpc": "2.0", "id": 1, "error": error}
+        return super().make_request(method, params)
+
+
+def test_committer_of_a_long_batch_at_a_node_without_blobs_says_so_and_waits(
+    exchange: AnvilExchange, anvil: Anvil, long_batch: Pipeline
+) -> None:
+    node = OldNode(anvil.url)
+    committer = committer_of(exchange, long_batch, w3=Web3(node))
+    with pytest.raises(faults.FitsNowhere, match="found 130 chunks, allowed 127 in calldata") as no:
+        committer.step()
+    assert not no.value.fatal
+    assert exchange.head() == 3
+    node.updated = True
+    run(committer, anvil)
+    assert exchange.head() == 4
 
 
 @pytest.mark.parametrize("hardfork", ["prague", "osaka"])

@@ -8,37 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.types import RPCEndpoint, RPCResponse
 
 from matcher.chain import faults
-from matcher.chain.committer import Committer, Progress, Stage
+from matcher.chain.committer import Progress, Stage
 from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.logs import LogReader
-from matcher.types import Windows
-from tests.support.anvil import Anvil, AnvilExchange, anvil_exchange, running_anvil
-from tests.support.exchange import TOKENS, Roles
+from tests.support.anvil import Anvil, AnvilExchange
+from tests.support.committing import (
+    WINDOWS,
+    committer_of,
+    landed,
+    listed_on_anvil,
+    restored,
+    run,
+    stick,
+    three_batches,
+)
+from tests.support.exchange import Roles
 from tests.support.pipeline import Pipeline
-
-WINDOWS = Windows(challenge=600, answer=100, freeze=90_000, notice=60, lag=3600)
 
 
 @pytest.fixture(scope="module")
 def listed(artifacts: Any, roles: Roles) -> Iterator[AnvilExchange]:
-    with running_anvil() as anvil:
-        exchange = anvil_exchange(anvil, roles, WINDOWS)
-        exchange.open(roles.maker)
+    with listed_on_anvil(roles) as exchange:
         yield exchange
 
 
 @pytest.fixture
 def exchange(listed: AnvilExchange) -> Iterator[AnvilExchange]:
-    anvil = listed.anvil
-    snapshot = anvil.rpc("evm_snapshot")
-    anvil.mine()  # no block of this test has the hash of another test's
-    yield listed
-    anvil.restore(snapshot)
+    with restored(listed):
+        yield listed
 
 
 @pytest.fixture
@@ -48,43 +49,7 @@ def anvil(exchange: AnvilExchange) -> Anvil:
 
 @pytest.fixture
 def pipeline(exchange: AnvilExchange, tmp_path: Path) -> Pipeline:
-    """A pipeline with three batches to commit."""
-    pipeline = Pipeline(exchange.deployment, tmp_path / "archive")
-    assert pipeline.batch()
-    for _ in range(2):
-        exchange.deposit(exchange.roles.maker, 2, TOKENS)
-        assert pipeline.batch()
-    exchange.anvil.travel(5)  # blocks of one second may have its time; a commit must be later
-    return pipeline
-
-
-def committer_of(exchange: AnvilExchange, pipeline: Pipeline, **options: Any) -> Committer:
-    return Committer(
-        options.pop("w3", exchange.anvil.w3),
-        exchange.deployment,
-        pipeline.archive,
-        exchange.roles.operator,
-        lambda: pipeline.follower.told,
-        **options,
-    )
-
-
-def run(committer: Committer, anvil: Anvil, limit: int = 200) -> Progress:
-    """Step until there is nothing left to do, on a node that mines what it gets."""
-    for _ in range(limit):
-        progress = landed(committer.step(), anvil)
-        if progress.stage == Stage.IDLE:
-            return progress
-    raise AssertionError(f"still {progress}")
-
-
-def landed(progress: Progress, anvil: Anvil) -> Progress:
-    """Wait until what was sent is in a block: anvil mines after it has answered."""
-    if progress.stage in (Stage.SENT, Stage.REPLACED):
-        anvil.w3.eth.wait_for_transaction_receipt(
-            HexBytes(progress.transaction), timeout=30, poll_latency=0.01
-        )
-    return progress
+    return three_batches(exchange, tmp_path)
 
 
 def bodies(exchange: AnvilExchange) -> list[tuple[int, bytes]]:
@@ -162,13 +127,6 @@ def test_committer_of_a_child_whose_parent_left_the_chain_never_lands_in_its_pla
 def fees_of(anvil: Anvil, transaction: bytes) -> tuple[int, int]:
     found = anvil.w3.eth.get_transaction("0x" + transaction.hex())  # type: ignore[arg-type]
     return found["maxPriorityFeePerGas"], found["maxFeePerGas"]
-
-
-def stick(anvil: Anvil, blocks: int) -> None:
-    """Mine blocks that are too small for what waits."""
-    anvil.rpc("evm_setBlockGasLimit", hex(30_000))
-    anvil.mine(blocks)
-    anvil.rpc("evm_setBlockGasLimit", hex(30_000_000))
 
 
 def test_committer_whose_transaction_is_stuck_replaces_it_with_a_higher_offer(

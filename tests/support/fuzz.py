@@ -157,7 +157,7 @@ def cli(total: int, first: int, step: int, size: int, scenes: tuple[str, ...]) -
 
 def known_kinds() -> tuple[type[c.Command], ...]:
     """All commands that the model knows."""
-    left = (c.Redate, c.OperatorNamed)  # the batcher's business
+    left = (c.Redate, c.OperatorNamed, c.BatchLimited)  # the batcher's business
     return tuple(kind for kind in c.Command.__subclasses__() if kind not in left)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.batch import BLOB, CALLDATA, Batch, Header, commitments
-from matcher.chain.modes import MAX_WORD_BYTES, Choice, Prices, Quote, calldata_gas, quote
+from matcher.chain.modes import Choice, Prices, Quote, calldata_gas, limits_of, quote
+from matcher.commands import BatchLimited
 from matcher.reference.tree import ZERO
 from tests.gas.stories import fills
 
@@ -55,9 +56,17 @@ def test_quote_of_blobs_is_near_what_was_measured(chunks: int) -> None:
 def test_quote_of_what_is_impossible_is_none() -> None:
     assert quote(batch_of(1), Prices(GWEI, None)).blob is None
     large = batch_of(128, BLOB)
-    assert len(large.words) > MAX_WORD_BYTES
     assert quote(large, Prices(GWEI, 1)).calldata is None
+    assert quote(large, Prices(GWEI, None)) == Quote(None, None)
+    assert quote(batch_of(127), Prices(GWEI, 1)).calldata is not None
+    assert quote(batch_of(768, BLOB), Prices(GWEI, 1)).blob is not None
     assert quote(batch_of(769, BLOB), Prices(GWEI, 1)).blob is None
+
+
+def test_limits_are_by_default_100_chunks_of_calldata_and_six_blobs() -> None:
+    assert limits_of(None) == BatchLimited(100, 768)
+    assert limits_of(30) == BatchLimited(30, 30)
+    assert limits_of(128) == BatchLimited(127, 128)
 
 
 def test_quote_says_both_figures() -> None:

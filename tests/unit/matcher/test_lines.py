@@ -106,6 +106,7 @@ COMMANDS = st.one_of(
     values_of(c.KeySet, account=st.just(2), key=ADDRESSES),
     values_of(c.PriceFixed, market=st.just(1), expiry=st.just(HOURS)),
     values_of(c.OperatorNamed),
+    values_of(c.BatchLimited),
     st.builds(c.Halted, TEXTS),
     st.just(c.Resumed()),
     values_of(
@@ -379,6 +380,7 @@ def test_every_width_is_checked_at_both_ends() -> None:
         c.ChainBlock: c.ChainBlock(1, bytes(32), 1),
         c.Redate: c.Redate(1, 1),
         c.OperatorNamed: c.OperatorNamed(1),
+        c.BatchLimited: c.BatchLimited(1, 1),
         c.FeesSet: c.FeesSet(1, 0, 0, 0, 0, 0),
         c.PriceFixed: c.PriceFixed(1, HOURS, 1, 1),
         c.Deposited: c.Deposited(2, 1, 1),

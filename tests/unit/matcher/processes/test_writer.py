@@ -14,6 +14,7 @@ import pytest
 
 from matcher import commands as c
 from matcher.chain.fees import FeePolicy
+from matcher.chain.modes import limits_of
 from matcher.errors import ChainError, Reject
 from matcher.events import Event, OrderAccepted, Rejected
 from matcher.exchange import Exchange
@@ -101,6 +102,7 @@ class Floor:
             host="",
             confirmations=1,
             batches=self.policy,
+            limits=limits_of(None),
             fees=FeePolicy(),
             poll=1.0,
             origins=(),

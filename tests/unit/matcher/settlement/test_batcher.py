@@ -4,12 +4,13 @@ import pytest
 
 from matcher import commands as c
 from matcher import words
-from matcher.batch import Batch, Header, genesis, parent_of
+from matcher.batch import BLOB, CALLDATA, Batch, Header, genesis, parent_of
 from matcher.errors import ProtocolError
 from matcher.events import Op
 from matcher.merkle import keccak
+from matcher.settlement.batcher import Batcher
 from matcher.types import SLOTS
-from tests.support.pit import CALL, DEPLOYED, START, Pit, owner_of
+from tests.support.pit import CALL, DEPLOYED, START, WINDOWS, Pit, owner_of
 
 
 def kinds(batch: Batch) -> list[list[str]]:
@@ -66,6 +67,59 @@ def test_chunk_of_thirty_ops_ends_and_the_limit_closes_the_batch() -> None:
     assert (last.id, last.built_at) == (3, pit.batches[1].built_at)
     assert kinds(last) == [["Fill"]]
     last.check()
+
+
+def fill_batch(pit: Pit, trades: int) -> list[int]:
+    """Chunks of the batches that so many trades close, without what is left over."""
+    before = len(pit.batches)
+    for _ in range(trades):
+        trade(pit)
+    return [batch.chunk_count for batch in pit.batches[before:]]
+
+
+def test_limit_that_was_told_holds_from_the_next_batch_on() -> None:
+    pit = quiet_pit(max_chunks=2)
+    assert fill_batch(pit, 40) == []
+    pit.apply(c.BatchLimited(1, 5))
+    assert fill_batch(pit, 19) == []  # 59 ops: a limit of one chunk would have been passed
+    assert fill_batch(pit, 1) == [2]
+    assert fill_batch(pit, 60) == [1, 1]
+    pit.apply(c.BatchLimited(3, 5))
+    assert fill_batch(pit, 90) == [3]
+
+
+def test_limit_is_that_of_the_mode_in_which_batches_are_closed() -> None:
+    pit = quiet_pit()
+    pit.apply(c.BatchLimited(1, 3))
+    assert fill_batch(pit, 30) == [1]
+    pit.apply(c.CloseBatch())
+    pit.apply(c.Redate(2, 0, BLOB))
+    pit.reopen()
+    assert fill_batch(pit, 90) == [3]
+    assert pit.batches[-1].mode == BLOB
+    pit.apply(c.CloseBatch())
+    pit.apply(c.Redate(3, 0, CALLDATA))
+    pit.reopen()
+    assert fill_batch(pit, 60) == [1, 1]
+
+
+def test_batcher_that_was_dumped_goes_on_with_the_limit_of_the_open_batch() -> None:
+    pit = quiet_pit(max_chunks=2)
+    fill_batch(pit, 40)
+    pit.apply(c.BatchLimited(1, 5))
+    dumped = pit.batcher.dump()
+    pit.batcher = Batcher(genesis(DEPLOYED), WINDOWS, operator=1)
+    pit.batcher.load(dumped)
+    assert pit.batcher.limits == c.BatchLimited(1, 5)
+    assert fill_batch(pit, 20) == [2]
+    assert fill_batch(pit, 30) == [1]
+
+
+def test_limit_of_more_chunks_than_the_batcher_was_made_for_is_obeyed() -> None:
+    pit = quiet_pit(max_chunks=1, cash=10**12)
+    pit.apply(c.BatchLimited(127, 768))
+    assert fill_batch(pit, 127 * 30) == [127]
+    pit.batches[-1].check()
 
 
 def test_second_generation_of_a_slot_begins_a_chunk() -> None:
