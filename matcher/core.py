@@ -37,6 +37,7 @@ from matcher.journal.groups import GROUP_MAX, LINE, LINES
 from matcher.journal.snapshot import Parts, Snapshots, Writing
 from matcher.journal.writer import Journal
 from matcher.kernel import core as kernel
+from matcher.kernel import marks
 from matcher.kernel.atomics import read_word, write_word
 from matcher.kernel.exchange import Matching
 from matcher.kernel.layout import EVENT, FACT, CommandKind
@@ -113,6 +114,7 @@ class Core:
         self._marks = np.zeros(_MARKS, kernel.MARK)
         self._releases = np.zeros(_RELEASES, kernel.RELEASE)
         self._sources = np.zeros(len(self._inputs), kernel.INPUT)
+        self._group = np.zeros(marks.GROUP_WORDS, np.int64)
         self._core = np.frombuffer(_pages(kernel.CORE.itemsize), kernel.CORE)[0:1]
         self._at = address_of(self._core)
         self._declare()
@@ -175,6 +177,7 @@ class Core:
             If the journal could not be written: then nothing that was not safe was published.
         """
         write_word(self._at + kernel.SAFE, self.sequence)
+        take_short_turns()  # or what syncs would wait here for a turn of milliseconds
         writer = threading.Thread(target=self._keep_writing, name="journal", daemon=True)
         if self._journal is not None:
             writer.start()
@@ -317,35 +320,24 @@ class Core:
     def _write_marked(self, spins: int) -> bool:
         """Write what is marked as one group, and sync it; whether there was something."""
         assert self._journal is not None
-        count = kernel.await_marks(self._at, spins)
-        if not count:
+        if not marks.await_marks(self._at, spins):
             os.sched_yield()
             return False
-        taken = read_word(self._at + kernel.TAKEN)
-        marks = self._marks[np.arange(taken, taken + count) % _MARKS]
-        lines = np.cumsum(marks["end"] - marks["start"])
-        marks = marks[: max(1, int(np.searchsorted(lines, GROUP_MAX // LINE, side="right")))]
-        commands, last = int(marks["commands"].sum()), int(marks["sequence"][-1])
-        self._journal.write_lines(self._pieces(marks), commands)
+        pieces = marks.gather(self._at, GROUP_MAX // LINE, address_of(self._group))
+        taken, commands, last, end = self._group[: marks.GROUP_PIECES].tolist()
+        self._journal.write_lines(self._pieces(pieces), commands)
         if self._ack == "written":
-            kernel.tell_safe(self._at, last)
-        kernel.free_marks(self._at, len(marks), int(marks["end"][-1]))
+            marks.tell_safe(self._at, last)
+        marks.free_marks(self._at, taken, end)
         self._journal.sync_written(last)
-        kernel.tell_safe(self._at, last)
+        marks.tell_safe(self._at, last)
         return True
 
-    def _pieces(self, marks: Records) -> list[memoryview]:
-        """The log where it is in one piece each."""
-        starts, ends = marks["start"], marks["end"]
-        mask = len(self._log) // LINE - 1
-        breaks = np.flatnonzero((starts[1:] != ends[:-1]) | (starts[1:] & mask == 0)) + 1
-        firsts = starts[np.concatenate(([0], breaks))].tolist()
-        lasts = ends[np.concatenate((breaks - 1, [-1]))].tolist()
+    def _pieces(self, count: int) -> list[memoryview]:
+        """The group at hand, as it lies in the log."""
+        words = self._group[marks.GROUP_PIECES :][: 2 * count].reshape(-1, 2).tolist()
         view = self._log.data
-        return [
-            view[LINE * (first & mask) : LINE * ((first & mask) + last - first)]
-            for first, last in zip(firsts, lasts, strict=True)
-        ]
+        return [view[LINE * slot : LINE * (slot + lines)] for slot, lines in words]
 
 
 def recovered(

@@ -462,33 +462,7 @@ def serve(core: int, spins: int) -> int:
             return found
 
 
-# --- for the thread that writes the journal ------------------------------------------------------
-
-
-@compiled("int64(int64, int64)", nogil=True)
-def await_marks(core: int, spins: int) -> int:
-    """Look for marks up to `spins` times; how many there are."""
-    taken = load_acquire(core + TAKEN)
-    spun = 0
-    while load_acquire(core + MARKED) == taken and spun < spins:
-        pause()
-        spun += 1
-        if spun % LOOKS == 0:
-            give_way()
-    return load_acquire(core + MARKED) - taken
-
-
-@compiled("void(int64, int64, int64)", nogil=True)
-def free_marks(core: int, marks: int, position: int) -> None:
-    """Be done with so many marks, and the log up to a position. Written: `taken`, `freed`."""
-    store_release(core + FREED, position)
-    store_release(core + TAKEN, load_acquire(core + TAKEN) + marks)
-
-
-@compiled("void(int64, int64)", nogil=True)
-def tell_safe(core: int, sequence: int) -> None:
-    """Say that commands up to a sequence are safe. Written: `safe`."""
-    store_release(core + SAFE, sequence)
+# --- for other threads ----------------------------------------------------------------------------
 
 
 @compiled("void(int64, int64)", nogil=True)
