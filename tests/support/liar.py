@@ -148,7 +148,8 @@ def fit(state: State, index: int) -> None:
     """Cut an account down to what its leaf can hold, as careless software would."""
     was = state.account(index)
     account = was.copy()
-    account.cash = (account.cash + (1 << 63)) % (1 << 64) - (1 << 63)
+    account.cash = wrapped(account.cash, 64)
+    account.positions = {number: wrapped(held, 40) for number, held in account.positions.items()}
     account.exited &= U64
     account.credited &= U56
     account.served &= U24
@@ -161,6 +162,12 @@ def fit(state: State, index: int) -> None:
         del account.positions[instrument]
     if account != was:
         state.accounts[index] = account
+
+
+def wrapped(value: int, bits: int) -> int:
+    """A signed number in so many bits, what is above them lost."""
+    half = 1 << bits - 1
+    return (value + half) % (2 * half) - half
 
 
 @dataclass

@@ -6,11 +6,12 @@ from matcher.reference.words import Fill, Release, Transfer, Withdraw
 from matcher.types import Transfer as TransferMessage
 from matcher.types import Withdrawal as WithdrawalMessage
 from tests.support.decree import Fault
-from tests.support.exchange import TOKENS, copy_state
+from tests.support.exchange import MARKET, TOKENS, copy_state
 from tests.support.liar import Liar, given
 from tests.support.lies.table import Table
 from tests.support.stage import (
     CALL,
+    EARLY,
     FEES,
     FOREVER,
     HOLDER,
@@ -116,6 +117,32 @@ def margin_broken_in_one_chunk_and_healed_in_the_next(liar: Liar) -> None:
     liar.plan.chunks.append([Transfer(HOLDER, TAKER, TOKENS, order_id(40))])
     # What TAKER gives back in the third chunk it does not have any more.
     liar.plan.chunks[2].pop()
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=TAKER)
+def withdrawal_backed_by_a_price_fixed_in_the_second_of_built_at(liar: Liar) -> None:
+    """Calls that pay at the price are worth nothing as long as it does not count."""
+    liar.plan.built_at = liar.stage.x.context.prices[MARKET, EARLY][1]
+    liar.plan.chunks = [[]]
+    withdrawn(liar, 0, 0, TAKER, worst_after(liar, 0, TAKER))
+
+
+@TABLE.lie(Fault.MARGIN_BROKEN, 0, account=MAKER)
+def withdrawal_as_if_a_fixed_price_did_not_count(liar: Liar) -> None:
+    """Nor does what was sold become cheaper by not looking: at a lower price it would have been."""
+    liar.plan.chunks = [[]]
+    liar.facts.prices[MARKET, EARLY] = (100 * TOKENS, 1)
+    withdrawn(liar, 0, 0, MAKER, worst_after(liar, 0, MAKER))
+
+
+@TABLE.lie(Fault.RELEASE_KEPT, 0, 0, account=TAKER)
+def release_that_counts_a_fixed_price_at_its_worst(liar: Liar) -> None:
+    x = liar.stage.x
+    x.ask(x.roles.taker, TAKER)
+    liar.facts.asks[TAKER] = 1
+    del liar.facts.prices[MARKET, EARLY]
+    liar.plan.chunks = [[]]
+    liar.plan.put(0, 0, Release(TAKER, worst_after(liar, 0, TAKER), 1))
 
 
 @TABLE.lie(Fault.RELEASE_KEPT, 2, 0, account=LEAVER)

@@ -75,6 +75,18 @@ def fill_of_a_maker_never_opened(liar: Liar) -> None:
 
 
 @TABLE.lie(Fault.ACCOUNT_UNOPENED, 0, 6)
+def fill_of_a_taker_never_opened(liar: Liar) -> None:
+    liar.facts.opened.add(UNOPENED)
+    liar.plan.put(0, 6, fill(UNOPENED, MAKER))
+
+
+@TABLE.lie(Fault.ACCOUNT_UNOPENED, 0, 6)
+def transfer_from_an_account_never_opened(liar: Liar) -> None:
+    liar.facts.opened.add(UNOPENED)
+    liar.plan.put(0, 6, Transfer(UNOPENED, TAKER, 0, NEW))
+
+
+@TABLE.lie(Fault.ACCOUNT_UNOPENED, 0, 6)
 def settle_of_an_account_never_opened(liar: Liar) -> None:
     liar.facts.opened.add(UNOPENED)
     liar.plan.put(0, 6, Settle(UNOPENED, MARKET, EARLY))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from matcher.reference.leaf import Slot
+import msgspec
+
+from matcher.reference.leaf import Account, Slot
 from matcher.reference.state import State
 from matcher.reference.tree import ZERO, keccak
-from matcher.reference.words import Nop
+from matcher.reference.words import Fill, Nop
 from matcher.types import Fees
 from tests.support.decree import Fault
 from tests.support.exchange import MARKET
@@ -13,6 +15,7 @@ from tests.support.liar import Liar
 from tests.support.lies.table import Table
 from tests.support.stage import (
     CALL,
+    EARLY,
     EARLY_CALL,
     FEES,
     HOLDER,
@@ -21,6 +24,7 @@ from tests.support.stage import (
     NEW_FEES,
     OLD_FEES,
     PENDING,
+    SELLER,
     TAKER,
     order_id,
 )
@@ -33,6 +37,20 @@ def changed(state: State, index: int, **by: int) -> None:
     account = state.account(index).copy()
     for name, amount in by.items():
         setattr(account, name, getattr(account, name) + amount)
+    state.accounts[index] = account
+
+
+def held(state: State, index: int, instrument: int, lots: int) -> None:
+    """Change a position by some lots."""
+    account = state.account(index).copy()
+    account.add_lots(instrument, lots)
+    state.accounts[index] = account
+
+
+def slot_set(state: State, index: int, number: int, slot: Slot) -> None:
+    """Put another slot in the place of one."""
+    account = state.account(index).copy()
+    account.slots[number] = slot
     state.accounts[index] = account
 
 
@@ -173,22 +191,12 @@ def second_view_of_an_account_that_forgets_the_first(liar: Liar) -> None:
 
 @TABLE.lie(Fault.WRONG_ROOT)
 def position_of_another_size(liar: Liar) -> None:
-    def effect(state: State) -> None:
-        account = state.account(TAKER).copy()
-        account.add_lots(CALL, 1)
-        state.accounts[TAKER] = account
-
-    liar.effects[0] = effect
+    liar.effects[0] = lambda state: held(state, TAKER, CALL, 1)
 
 
 @TABLE.lie(Fault.WRONG_ROOT, 1)
 def settled_position_that_stays(liar: Liar) -> None:
-    def effect(state: State) -> None:
-        account = state.account(TAKER).copy()
-        account.add_lots(EARLY_CALL, 10)
-        state.accounts[TAKER] = account
-
-    liar.effects[1] = effect
+    liar.effects[1] = lambda state: held(state, TAKER, EARLY_CALL, 10)
 
 
 @TABLE.lie(Fault.WRONG_ROOT, 1)
@@ -203,23 +211,99 @@ def settled_at_another_price(liar: Liar) -> None:
 @TABLE.lie(Fault.WRONG_ROOT)
 def fill_that_the_slot_forgets(liar: Liar) -> None:
     """Filled is lower than it should be, so that the order could be filled beyond its size."""
+    liar.effects[0] = lambda state: slot_set(state, MAKER, 10, Slot(1, 4))
 
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def slot_of_another_generation(liar: Liar) -> None:
+    liar.effects[0] = lambda state: slot_set(state, TAKER, 12, Slot(0, 5))
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def fill_booked_at_another_price(liar: Liar) -> None:
     def effect(state: State) -> None:
-        account = state.account(MAKER).copy()
-        account.slots[order_id(10) % 4096] = Slot(1, 4)
-        state.accounts[MAKER] = account
+        changed(state, TAKER, cash=-500)
+        changed(state, MAKER, cash=500)
 
     liar.effects[0] = effect
 
 
 @TABLE.lie(Fault.WRONG_ROOT)
-def slot_of_another_generation(liar: Liar) -> None:
+def fill_booked_the_other_way_round(liar: Liar) -> None:
+    """The buyer of 5 holds what the seller should."""
+
     def effect(state: State) -> None:
-        account = state.account(TAKER).copy()
-        account.slots[12] = Slot(0, 5)
-        state.accounts[TAKER] = account
+        held(state, TAKER, CALL, -10)
+        held(state, MAKER, CALL, 10)
 
     liar.effects[0] = effect
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def position_in_the_instrument_beside_it(liar: Liar) -> None:
+    def effect(state: State) -> None:
+        held(state, TAKER, CALL, -5)
+        held(state, TAKER, CALL + 1, 5)
+
+    liar.effects[0] = effect
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def fee_of_a_fill_for_nothing(liar: Liar) -> None:
+    """A fee is at most an eighth of the notional, a rebate too: of nothing, nothing."""
+    liar.plan.put(0, 6, Fill(0, TAKER, MAKER, CALL, 0, 1, order_id(30), order_id(31)))
+
+    def effect(state: State) -> None:
+        changed(state, TAKER, cash=-NEW_FEES[0])
+        changed(state, MAKER, cash=-NEW_FEES[1])
+        changed(state, FEES, cash=sum(NEW_FEES))
+
+    liar.effects[0] = effect
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def newer_order_that_goes_on_counting(liar: Liar) -> None:
+    """Slot 1 of TAKER holds ten lots of generation 1; one of generation 2 begins anew."""
+    liar.plan.put(0, 6, Fill(0, TAKER, MAKER, CALL, 500, 1, order_id(1, 2), order_id(31)))
+    liar.effects[0] = lambda state: slot_set(state, TAKER, 1, Slot(2, 11))
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def withdrawal_that_leaves_its_slot_open(liar: Liar) -> None:
+    """It could be taken again."""
+    liar.effects[0] = lambda state: slot_set(state, TAKER, 21, Slot(1, 0))
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def transfer_that_leaves_its_slot_open(liar: Liar) -> None:
+    liar.effects[0] = lambda state: slot_set(state, MAKER, 20, Slot(1, 0))
+
+
+@TABLE.lie(Fault.WRONG_ROOT, 1)
+def settle_that_takes_a_position_of_another_expiry(liar: Liar) -> None:
+    liar.effects[1] = lambda state: held(state, TAKER, CALL, -5)
+
+
+@TABLE.lie(Fault.WRONG_ROOT, 1)
+def settle_at_a_price_that_reporters_never_gave(liar: Liar) -> None:
+    price, at = liar.facts.prices[MARKET, EARLY]
+    liar.facts.prices[MARKET, EARLY] = (price + 1, at)
+
+
+@TABLE.lie(Fault.WRONG_ROOT)
+def fill_at_another_value_of_a_tick(liar: Liar) -> None:
+    market = liar.facts.markets[MARKET]
+    liar.facts.markets[MARKET] = msgspec.structs.replace(market, tick_value=market.tick_value - 1)
+
+
+@TABLE.lie(Fault.WRONG_ROOT, 2)
+def account_that_vanishes(liar: Liar) -> None:
+    """No op names SELLER: all that it has and owes."""
+
+    def effect(state: State) -> None:
+        state.accounts[SELLER] = Account()
+
+    liar.effects[2] = effect
 
 
 # --- the root itself

@@ -6,7 +6,9 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from matcher.reference.orderfile import Signed
+from matcher.reference.messages import digest
+from matcher.reference.orderfile import Message, Signed
+from matcher.reference.tree import keccak
 from matcher.reference.words import Fill, Transfer, Withdraw
 from matcher.types import OrderFlag
 from matcher.types import Transfer as TransferMessage
@@ -31,6 +33,7 @@ from tests.support.stage import (
 
 TABLE = Table()
 STRANGER = account("stranger")
+SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 # Sides of the honest batch: (0, 1) TAKER buys CALL of MAKER; (0, 3) LEAVER's key sells PUT to it;
 # (0, 4) TRANSFER by MAKER; (0, 5) WITHDRAW by TAKER; (1, 2) HOLDER's key buys CALL of MAKER.
 
@@ -46,10 +49,12 @@ def resigned(liar: Liar, index: int, number: int, signer: LocalAccount, **change
     liar.plan.messages[liar.plan.messages.index(was)] = signed
 
 
-def unsigned(liar: Liar, index: int, number: int) -> None:
-    """A message of the honest batch was never signed."""
+def unsigned(liar: Liar, index: int, number: int) -> Message:
+    """A message of the honest batch was never signed; the message."""
     key = index, order_id(number)
-    liar.plan.messages = [m for m in liar.plan.messages if key_of(m.message) != key]
+    (was,) = (signed for signed in liar.plan.messages if key_of(signed.message) == key)
+    liar.plan.messages.remove(was)
+    return was.message
 
 
 # --- nobody signed
@@ -111,6 +116,16 @@ def buyer_that_sells(liar: Liar) -> None:
     resigned(liar, MAKER, 10, liar.stage.owner(MAKER), buy=True)
     resigned(liar, HOLDER, 14, liar.stage.key, buy=False)
     change(liar, 1, 2, flags=1)
+
+
+@TABLE.lie(Fault.UNANSWERED, 0, 1, side=1)
+def seller_that_buys(liar: Liar) -> None:
+    resigned(liar, MAKER, 10, liar.stage.owner(MAKER), buy=True)
+
+
+@TABLE.lie(Fault.UNANSWERED, 0, 1, side=0)
+def order_with_a_flag_that_is_none(liar: Liar) -> None:
+    resigned(liar, TAKER, 12, liar.stage.owner(TAKER), flags=1 << 4)
 
 
 @TABLE.lie(Fault.UNANSWERED, 0, 1, side=0)
@@ -176,6 +191,36 @@ def order_signed_by_a_key_registered_after_the_batch_was_opened(liar: Liar) -> N
     liar.plan.built_at = stage.x.chain.now - 2  # the registration's block is one later
 
 
+@TABLE.lie(Fault.UNANSWERED, 0, 3, side=0)
+def order_signed_by_a_key_one_second_after_it_ended(liar: Liar) -> None:
+    stage = liar.stage
+    until = stage.x.chain.now + 2 * stage.x.windows.notice
+    call = stage.x.vault.functions.registerKey(LEAVER, stage.late.address, until)
+    stage.send(stage.owner(LEAVER), call)
+    resigned(liar, LEAVER, 13, stage.late)
+    stage.x.chain.at(until + 2)
+    liar.plan.built_at = until + 1
+
+
+@TABLE.lie(Fault.UNANSWERED, 0, 1, side=0)
+def order_signed_for_another_exchange(liar: Liar) -> None:
+    """The same owner, the same terms, and the domain of another contract."""
+    message = unsigned(liar, TAKER, 12)
+    other = keccak(liar.stage.x.domain())
+    signature = liar.stage.owner(TAKER).unsafe_sign_hash(digest(message, other)).signature
+    liar.plan.messages.append(Signed(message, bytes(signature)))
+
+
+@TABLE.lie(Fault.UNANSWERED, 0, 1, side=0)
+def order_signed_with_a_high_s(liar: Liar) -> None:
+    """The other signature of the same key over the same digest, which anybody can make of it."""
+    message = unsigned(liar, TAKER, 12)
+    low = liar.stage.x.sign(liar.stage.owner(TAKER), message)
+    high = SECP256K1_ORDER - int.from_bytes(low[32:64], "big")
+    signature = low[:32] + high.to_bytes(32, "big") + bytes([27 + 28 - low[64]])
+    liar.plan.messages.append(Signed(message, signature))
+
+
 @TABLE.lie(Fault.UNANSWERED, 1, 2, side=0)
 def order_signed_by_an_owner_who_ended_its_orders(liar: Liar) -> None:
     resigned(liar, HOLDER, 14, liar.stage.owner(HOLDER))
@@ -191,6 +236,19 @@ def withdrawal_signed_by_a_session_key(liar: Liar) -> None:
     message = WithdrawalMessage(LEAVER, TOKENS, order_id(30), liar.stage.x.chain.now + FOREVER)
     liar.plan.messages.append(liar.stage.say(liar.stage.key, message))
     liar.plan.put(0, 6, Withdraw(LEAVER, TOKENS, order_id(30)))
+
+
+@TABLE.lie(Fault.UNANSWERED, 0, 5)
+def withdrawal_signed_by_the_owner_of_another_account(liar: Liar) -> None:
+    resigned(liar, TAKER, 21, liar.stage.owner(LEAVER))
+
+
+@TABLE.lie(Fault.UNANSWERED, 0, 4)
+def transfer_of_which_only_a_withdrawal_was_signed(liar: Liar) -> None:
+    unsigned(liar, MAKER, 20)
+    until = liar.stage.x.chain.now + FOREVER
+    message = WithdrawalMessage(MAKER, 7 * TOKENS, order_id(20), until)
+    liar.plan.messages.append(liar.stage.say(liar.stage.owner(MAKER), message))
 
 
 @TABLE.lie(Fault.UNANSWERED, 0, 4)
