@@ -106,8 +106,8 @@ def environment() -> dict[str, str]:
     }
 
 
-def prove(root: Path, names: dict[str, str]) -> list[Outcome]:
-    """Run halmos on some proofs of the checkout at `root`.
+def prove(root: Path, names: dict[str, str], *options: str) -> list[Outcome]:
+    """Run halmos on some proofs of the checkout at `root`, with further options of its own.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def prove(root: Path, names: dict[str, str]) -> list[Outcome]:
             "--loop",
             LOOPS,
         ]
-        command += ["--no-status", "--json-output", answer]
+        command += ["--no-status", "--json-output", answer, *options]
         command += ["--match-contract", f"^({'|'.join(sorted(set(names.values())))})$"]
         command += ["--match-test", f"^({'|'.join(sorted(names))})\\("]
         done = subprocess.run(
@@ -246,7 +246,8 @@ def _with(copy: Path, fault: Fault, where: dict[str, str]) -> Outcome | None:
         path.write_text(sound.replace(fault.old, fault.new))
         for other in aside:
             other.rename(other.with_suffix(".aside"))
-        outcomes = prove(copy, {fault.found_by: where[fault.found_by]})
+        # One counterexample is enough, and the paths behind it can take hundreds of times as long.
+        outcomes = prove(copy, {fault.found_by: where[fault.found_by]}, "--early-exit")
     finally:
         path.write_text(sound)
         for other in aside:
