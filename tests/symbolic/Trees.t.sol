@@ -128,7 +128,8 @@ contract TreesTest {
         return Openings.statedBy(high, low);
     }
 
-    /// A word opened by a path of its own is the one that the whole shows in its place.
+    /// A word opened by a path of its own is the one that the whole shows in its place; and by the
+    /// path that the whole gives it, it is opened.
     function check_inv_s9_word_opened_is_that_of_the_whole(
         bytes32[4] memory words,
         bytes32 word,
@@ -147,6 +148,11 @@ contract TreesTest {
             if (index != place) continue;
             (bytes32 found,) = Merkle.climb(word, index, 2, present, _position(siblings));
             if (found == root) assert(word == words[index]);
+            uint256 pair = (index & 2) ^ 2; // the two that are not below the same node
+            if (
+                present == 3 && word == words[index] && siblings[0] == words[index ^ 1]
+                    && siblings[1] == Merkle.node(words[pair], words[pair + 1])
+            ) assert(found == root);
         }
     }
 
