@@ -38,6 +38,7 @@ from matcher import commands as c
 from matcher.batch import genesis
 from matcher.chain.fees import FeePolicy
 from matcher.chain.modes import Choice, limits_of
+from matcher.disk import take_short_turns
 from matcher.errors import ChainError
 from matcher.events import AnyEvent, Event
 from matcher.exchange import Exchange
@@ -146,12 +147,14 @@ class Several:
 
     def _write(self, ours: socket.socket, theirs: socket.socket) -> None:
         ours.close()
+        take_short_turns()  # as the matcher's process does
         plan = self._plan
         board = Board.attach(Path(plan.place), plan.segment("board"), len(NAMES))
         Writer(plan, board, Bells(board, plan.bells), Control(theirs)).run()
 
     async def begin(self) -> Submit:
         """Wait for the matcher, follow it, and tell it the facts."""
+        take_short_turns()  # as a gateway's process does
         await asyncio.to_thread(self._await_matcher)
         links = []
         for name in NAMES[1:]:

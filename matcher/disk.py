@@ -79,12 +79,12 @@ def write_all(handle: int, parts: list[bytes | memoryview], offset: int) -> None
 
 
 def take_short_turns() -> None:
-    """Let this thread run as soon as the disk has woken it.
+    """Let this thread run as soon as the disk, or another process, has woken it.
 
     A thread that asks for short turns on the processor is given them earlier (Linux, from 6.12 on):
     else it waits until a thread that computes, or spins, has had its turn of some milliseconds,
-    many times what a sync takes. It is given no more time than others. Where the system knows
-    nothing of this, it stays as it is.
+    many times what a sync takes. It gives way as early, and is given no more time than others.
+    Threads that it starts do the same. Where the system knows nothing of this, it stays as it is.
     """
     number = _SCHED_SETATTR.get(platform.machine())
     if number is not None:

@@ -30,6 +30,7 @@ from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain.modes import Choice, limits_of
 from matcher.chain_side import ChainSide, find_deployment
+from matcher.disk import take_short_turns
 from matcher.eip712 import Domain, keccak
 from matcher.errors import QuoinError
 from matcher.exchange import Exchange
@@ -351,6 +352,7 @@ def _supervisor(settings: Settings, gateways: int, *logging: Any) -> "Supervisor
 async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
     """Run a node until it is told to end by a signal."""
     node = Node(settings) if gateways is None else _supervisor(settings, gateways, *logging)
+    take_short_turns()
     loop = asyncio.get_running_loop()
 
     def end(number: signal.Signals) -> None:

@@ -122,6 +122,7 @@ async def _run(settings, deployment, processes, log_level, key) -> None:
     from web3 import EthereumTesterProvider
 
     from matcher.answering import answering
+    from matcher.disk import take_short_turns
     from matcher.node import Node
     from scripts._embedded import EmbeddedNode
 
@@ -135,6 +136,7 @@ async def _run(settings, deployment, processes, log_level, key) -> None:
         node = Supervisor(settings, processes, log_level)
     else:
         node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
+    take_short_turns()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, node.stop)
     async with answering(settings, key, log_level):

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 import uvloop
 
+from matcher.disk import take_short_turns
 from matcher.errors import QuoinError
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import FAILED, Control, Ended
@@ -42,6 +43,8 @@ def main(name: str, descriptor: int) -> int:
     configure_logging(plan.log_level, plan.log_json)
     structlog.contextvars.bind_contextvars(process=plan.name)
     control = Control(connected)
+    if name not in (BATCHER, PUBLISHER):  # somebody waits for what these do
+        take_short_turns()
     try:
         board = Board.attach(Path(plan.place), plan.segment("board"), len(plan.processes))
         run(plan, board, Bells(board, plan.bells), control)
