@@ -48,7 +48,7 @@ demo: setup ## Trade, settle and withdraw end to end (CHAIN=test|foundry|anvil, 
 	@$(BIN)/ape run demo --network $(NETWORK) $(if $(FLOW),--flow "$(FLOW)") $(ARGS)
 
 .PHONY: demo-fraud
-demo-fraud: setup ## Operators lie, a challenger convicts them, users keep their money (ARGS="--lie margin")
+demo-fraud: setup ## Operators lie, a challenger convicts them, users keep their money (ARGS="--lie margin --mode blob")
 	@$(BIN)/ape run demo_fraud --network $(NETWORK_foundry) $(ARGS)
 
 .PHONY: gas

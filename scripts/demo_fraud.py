@@ -26,6 +26,13 @@ KINDS = ("transition", "margin", "unauthorized")
     multiple=True,
     help="By the prover that convicts it; several in turn, each by an operator of its own. All.",
 )
+@click.option(
+    "--mode",
+    default="calldata",
+    show_default=True,
+    type=click.Choice(["calldata", "blob"]),
+    help="Where operators commit, honest batches and lies.",
+)
 @click.option("--seed", default=1, show_default=True, help="Of the honest trades.")
 @click.option(
     "--output",
@@ -37,7 +44,7 @@ KINDS = ("transition", "margin", "unauthorized")
 @account_option("Pays for everything and owns the exchange.")
 @expect_chain_id
 @plain_errors
-def cli(provider, lies, seed, output, account, expect_chain_id):
+def cli(provider, lies, mode, seed, output, account, expect_chain_id):
     """Let operators lie, one lie for each prover, and see that nobody loses anything.
 
     Runs the node and the challenger as processes, on anvil: --network ethereum:local:foundry.
@@ -49,6 +56,7 @@ def cli(provider, lies, seed, output, account, expect_chain_id):
     from demo.fraud.lies import Kind
     from demo.fraud.run import Settings, run
     from demo.show import Show, default_console
+    from matcher.chain.modes import Choice
 
     quiet()
     session = Session.open(provider, expect_chain_id)
@@ -68,7 +76,14 @@ def cli(provider, lies, seed, output, account, expect_chain_id):
     show = Show(default_console())
     kinds = [Kind(name) for name in lies or KINDS]
     settings = Settings(
-        session.w3, url, session.account(account), session.network, output, seed, kinds
+        session.w3,
+        url,
+        session.account(account),
+        session.network,
+        output,
+        seed,
+        kinds,
+        Choice(mode),
     )
     outcome = run(settings, show)
     show_outcome(show.console, outcome)

@@ -10,12 +10,21 @@ from enum import StrEnum
 from typing import Final
 
 from eth_account.signers.local import LocalAccount
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.contract.contract import ContractFunction
+from web3.types import TxReceipt
 
 from demo.charts import dollars
 from demo.desk import sign
 from demo.stage import Trader, World
+from matcher.blobs.encoding import Sidecar
 from matcher.blobs.sources import DevelopmentNode, Sources
 from matcher.chain.audit.records import read_records
+from matcher.chain.fees import FeePolicy
+from matcher.chain.modes import Choice, blob_base_fee
+from matcher.chain.transactions import Sender, blob_gas_limit
+from matcher.errors import ChainError
 from matcher.reference import orderfile
 from matcher.reference.chain import Chain
 from matcher.reference.context import Context
@@ -205,19 +214,38 @@ class _Made:
     signed: Sequence[Signed]
 
 
-def commit(world: World, operator: LocalAccount, lie: Lie) -> None:
+def commit(world: World, operator: LocalAccount, lie: Lie, mode: Choice) -> None:
     """Send a lie as its operator would send any batch."""
-    w3, registry = world.deployment.w3, world.deployment.registry
+    w3, functions = world.deployment.w3, world.deployment.registry.functions
     anchor = w3.eth.get_block("latest")
-    call = registry.functions.commit(
-        lie.built_at,
-        lie.parent,
-        anchor["number"],
-        bytes(anchor["hash"]),
-        orderfile.file_hash(lie.order_file),
-        list(lie.words),
+    extra = orderfile.file_hash(lie.order_file)
+    common = (lie.built_at, lie.parent, anchor["number"], bytes(anchor["hash"]), extra)
+    if mode is Choice.CALLDATA:
+        world.remote.send("a lie", operator, functions.commit(*common, list(lie.words)))
+        return
+    sidecar = Sidecar.of(b"".join(word.to_bytes(32, "big") for word in lie.words))
+    call = functions.commitBlobs(*common, 1, sidecar.opening(0))
+    world.remote.note("a lie", send_blobs(w3, operator, call, sidecar))
+
+
+def send_blobs(
+    w3: Web3, sender: LocalAccount, call: ContractFunction, sidecar: Sidecar
+) -> TxReceipt:
+    """Call a contract's function in a transaction that carries blobs."""
+    data = bytes(HexBytes(call._encode_transaction_data()))
+    base_fee = w3.eth.get_block("latest")["baseFeePerGas"]
+    fees = FeePolicy().first(base_fee, blob_base_fee(w3))
+    gas, nonce = (
+        blob_gas_limit(data, len(sidecar.blobs)),
+        w3.eth.get_transaction_count(sender.address),
     )
-    world.remote.send("a lie", operator, call)
+    post = Sender(w3, sender, w3.eth.chain_id)
+    signed = post.sign(call.address, data, nonce, gas, fees, sidecar=sidecar)
+    post.broadcast(signed)
+    receipt = w3.eth.wait_for_transaction_receipt(HexBytes(signed.hash), poll_latency=0.05)
+    if receipt["status"] != 1:
+        raise ChainError(f"transaction 0x{signed.hash.hex()} reverted")
+    return receipt
 
 
 def file_name(lie: Lie) -> str:

@@ -34,6 +34,7 @@ from demo.stage import (
 )
 from matcher.chain.audit import AuditReport, audit
 from matcher.chain.audit.exits import read_exit
+from matcher.chain.modes import Choice
 from matcher.types import Report
 
 TRADES: Final = 3  # between two lies
@@ -60,6 +61,8 @@ class Settings:
         Of the trades.
     kinds : sequence of Kind
         The lies, in this order.
+    mode : Choice
+        In which the node and the liars commit: calldata or blobs.
     """
 
     w3: Web3
@@ -69,6 +72,7 @@ class Settings:
     output: Path
     seed: int
     kinds: Sequence[Kind]
+    mode: Choice = Choice.CALLDATA
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ class _Story:
         key = self._operators[self._operator].key
         arguments = ["-m", "matcher.node", "--rpc", settings.url, "--log-json", "--port", "0"]
         arguments += ["--deployment", str(self._record), "--data", str(settings.output / "data")]
-        arguments += ["--poll", "0.05", "--batch-age", "1"]
+        arguments += ["--poll", "0.05", "--batch-age", "1", "--mode", settings.mode.value]
         node = Process("the node", arguments, {"QUOIN_OPERATOR_KEY": "0x" + bytes(key).hex()})
         self._processes.callback(node.kill)
         self._url = str(node.wait("node ready")["url"])
@@ -203,10 +207,14 @@ class _Story:
         arguments += ["--data", str(settings.output / "challenger")]
         for source in ("data/batches", "published"):
             arguments += ["--order-files", str(settings.output / source)]
+        seen = "the chain's logs"
+        if settings.mode is Choice.BLOB:
+            arguments += ["--beacon", settings.url]
+            seen = "the chain's logs and blobs"
         secret = {"QUOIN_CHALLENGER_KEY": "0x" + bytes(key).hex()}
         challenger = Process("the challenger", arguments, secret)
         self._processes.callback(challenger.kill)
-        self.timeline.note("challenger", "watches every batch, with nothing but the chain's logs")
+        self.timeline.note("challenger", f"watches every batch, with nothing but {seen}")
         return challenger
 
     # --- time ---------------------------------------------------------------------------------
@@ -286,7 +294,7 @@ class _Story:
         self._publish(lie)
         self.timeline.note(who, lie.story)
         asked, convicted = self._told("QuestionAsked"), self._told("BatchReverted")
-        lies.commit(self.world, self._operators[self._operator], lie)
+        lies.commit(self.world, self._operators[self._operator], lie, self.settings.mode)
         self.timeline.catch_up()
         if kind is Kind.UNAUTHORIZED:
             self._until("a question", lambda: self._told("QuestionAsked") > asked)

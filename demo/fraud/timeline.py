@@ -11,6 +11,7 @@ from web3.types import TxReceipt
 from demo.charts import dollars
 from demo.remote import ETHER
 from demo.show import Show
+from matcher.batch import BLOB
 from matcher.chain.deployment import Deployment
 
 ROLES: Final = ("registry", "vault", "prices", "unauthorized_prover")
@@ -156,8 +157,9 @@ class Timeline:
 
 def _committed(_line: Timeline, args: dict[str, Any]) -> Told:
     info = int.from_bytes(args["header"]["info"], "big")
-    chunks = info >> 128 & 0xFFFF
-    return f"commits batch {args['id']}, {chunks} chunk{'s' * (chunks != 1)}", ""
+    chunks, mode = info >> 128 & 0xFFFF, info >> 224 & 0xFF
+    size = f"{chunks} chunk{'s' * (chunks != 1)}"
+    return f"commits batch {args['id']}, {size}{' in blobs' * (mode == BLOB)}", ""
 
 
 def _reverted(line: Timeline, args: dict[str, Any]) -> Told:

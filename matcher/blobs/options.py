@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from web3 import Web3
@@ -32,6 +32,39 @@ def with_blob_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def with_archiver_options(command: Command) -> Command:
+    """Add what an archiver is told beside where blobs are had from."""
+    for option in reversed(_ARCHIVER_OPTIONS):
+        command = option(command)
+    return command
+
+
+_ARCHIVER_OPTIONS: Final = (
+    click.option(
+        "--data",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Directory of the blobs; made if it is not there.",
+    ),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve at."),
+    click.option(
+        "--port",
+        default=8900,
+        show_default=True,
+        type=click.IntRange(0, 65_535),
+        help="0 takes a free one.",
+    ),
+    click.option(
+        "--poll",
+        default=2.0,
+        show_default=True,
+        type=click.FloatRange(0.01),
+        help="Seconds between looks at the chain.",
+    ),
+    click.option("--once", is_flag=True, help="Keep what there is, serve nothing, and end."),
+)
 
 
 def sources_of(

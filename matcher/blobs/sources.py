@@ -76,6 +76,7 @@ class Sources:
                 blob = source.fetch(versioned_hash, place)
                 if blob is not None:
                     require_blob(blob, versioned_hash)
+                    log.debug("blob had", source=source.name, hash="0x" + versioned_hash.hex())
                     return blob
                 answers.append(f"{source.name} has none")
             except (SourceFailed, ProtocolError) as error:

@@ -15,6 +15,8 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
+from demo.fraud.lies import send_blobs
+from matcher.blobs.encoding import Sidecar
 from matcher.chain.fees import FeePolicy
 from matcher.challenger.__main__ import cli
 from matcher.challenger.challenger import Challenger, Options
@@ -55,6 +57,29 @@ class Stage:
         self.anvil.travel(1)
         self.exchange.send(self.roles.operator, call)
 
+    def lie_in_blobs(self) -> Sidecar:
+        """The same in a blob, with something left behind the chunk: nobody's words, but the
+        commitment is to them.
+        """
+        registry = self.exchange.deployment.registry.functions
+        self.anvil.travel(1)
+        block: Any = self.anvil.w3.eth.get_block("latest")
+        head = registry.head().call()[0]
+        parent = registry.ringWord(head).call()[:27] + bytes(5)
+        words = pack_chunk([], keccak(b"a root")) + [(1 << 247) + i for i in range(32)]
+        sidecar = Sidecar.of(b"".join(word.to_bytes(32, "big") for word in words))
+        call = registry.commitBlobs(
+            block["timestamp"] - 1,
+            parent,
+            block["number"],
+            bytes(block["hash"]),
+            bytes(32),
+            1,
+            sidecar.opening(0),
+        )
+        send_blobs(self.anvil.w3, self.roles.operator, call, sidecar)
+        return sidecar
+
     def hire(self) -> None:
         """Another operator, after one was retired."""
         registry = self.exchange.deployment.registry.functions
@@ -91,8 +116,33 @@ class Stage:
         return subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment)
 
     def command(self) -> list[str]:
-        where = ["--rpc", self.anvil.url, "--deployment", str(self.record)]
-        return [*where, "--data", str(self.directory / "watch"), "--poll", "0.05", "--log-json"]
+        return [*self.where(), "--data", str(self.directory / "watch"), "--log-json"]
+
+    def where(self) -> list[str]:
+        return ["--rpc", self.anvil.url, "--deployment", str(self.record), "--poll", "0.05"]
+
+    @contextmanager
+    def archiver(self) -> Iterator[NodeProcess]:
+        line = [sys.executable, "-m", "matcher.archiver", *self.where(), "--log-json"]
+        line += ["--data", str(self.directory / "kept"), "--port", "0"]
+        process = NodeProcess(subprocess.Popen(line, stderr=subprocess.PIPE, text=True))
+        try:
+            yield process
+        finally:
+            process.kill()
+
+    @contextmanager
+    def node(self, *options: str) -> Iterator[NodeProcess]:
+        """The operator's, which answers questions."""
+        with running_node(
+            self.anvil.url,
+            self.record,
+            self.directory / "data",
+            *("--batch-age", "1", *options),
+            key=bytes(self.roles.operator.key),
+            answerer=bytes(self.roles.outsider.key),
+        ) as node:
+            yield node
 
 
 @pytest.fixture(scope="module")
@@ -229,14 +279,7 @@ def test_operator_answers_from_his_archive_what_a_blind_challenger_asks(stage: S
     for trader in (roles.taker, roles.maker):
         stage.exchange.open(trader)
     symbol = deployment.markets.functions.symbolOf(1).call()
-    with running_node(
-        stage.anvil.url,
-        stage.record,
-        stage.directory / "data",
-        *("--batch-age", "1"),
-        key=bytes(roles.operator.key),
-        answerer=bytes(roles.outsider.key),
-    ) as node:
+    with stage.node() as node:
         node.wait("batches confirmed", last=1)  # the deposits are credited
         with (
             Client(node.url, bytes(roles.taker.key)) as buyer,
@@ -255,3 +298,29 @@ def test_operator_answers_from_his_archive_what_a_blind_challenger_asks(stage: S
             assert {one["args"]["answerer"] for one in answered} == {roles.outsider.address}
             assert challenger.terminate() == 0
         assert node.terminate() == 0
+
+
+def test_lie_in_a_blob_is_convicted_by_who_has_blobs_from_an_archiver(stage: Stage) -> None:
+    exchange, roles = stage.exchange, stage.roles
+    exchange.open(roles.taker)
+    with stage.archiver() as archiver:
+        url = archiver.wait("archiver ready")["url"]
+        with stage.node("--mode", "blob") as node:
+            node.wait("batches confirmed", last=1)
+            assert node.terminate() == 0
+        lie = stage.lie_in_blobs()
+        archiver.wait("blob kept", hash="0x" + lie.hashes[0].hex())
+        before = stage.anvil.w3.eth.get_balance(roles.challenger.address)
+        with stage.challenger("--archiver", url, "--log-level", "debug") as challenger:
+            assert challenger.wait("convicted")["batch"] == 2
+            challenger.wait("batch reverted", batch=2)
+            assert challenger.terminate() == 0
+        had = [line["source"] for line in challenger.lines if line["event"] == "blob had"]
+        assert had == [f"the archiver {url}"] * 2
+        assert httpx.get(f"{url}/v1/health").json()["healthy"] is True
+        assert archiver.terminate() == 0
+    assert exchange.head() == 1
+    earned = stage.anvil.w3.eth.get_balance(roles.challenger.address) - before
+    assert 0.99 * ETHER < earned < ETHER  # the reward, less the gas
+    found, _, _, retired = exchange.deployment.registry.functions.operators(1).call()
+    assert (found, retired) == (roles.operator.address, True)

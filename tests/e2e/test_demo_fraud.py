@@ -1,5 +1,6 @@
 """`make demo-fraud` on anvil: three operators, three lies, three convictions, nobody loses."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.support.anvil import running_anvil
 from tests.support.shell import Shell
 
+FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -33,6 +35,23 @@ def test_demo_fraud_of_every_lie_ends_with_every_check_kept(tmp_path):
         "Nobody lost an atom, every liar lost the bond.",
     ):
         assert line in said, said
+    assert "BROKEN" not in said
+
+
+def test_demo_fraud_in_blobs_is_convicted_by_blobs(tmp_path):
+    with running_anvil() as anvil:
+        devnet = Shell(f"ethereum:devnet:{anvil.url}")
+        lies = "" if FUZZ else "--lie margin "  # which takes no long proof
+        said = devnet.ok(f"demo_fraud --mode blob {lies}--output {tmp_path}")
+    for line in (
+        "watches every batch, with nothing but the chain's logs and blobs",
+        "commits batch 1, 1 chunk in blobs",
+        "lets moe sell 50 calls to mal for nothing",
+        "a lie: MARGIN, MarginBroken, chunk 0, word 30",
+        "Nobody lost an atom, every liar lost the bond.",
+    ):
+        assert line in said, said
+    assert said.count("in blobs") == said.count("commits batch")
     assert "BROKEN" not in said
 
 

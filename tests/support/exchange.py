@@ -301,8 +301,12 @@ class Exchange:
         self.batches.append(batch)
         return batch
 
-    def _commit_blobs(self, body: BlobBody, state: State, built_at: int, extra: bytes) -> Batch:
-        count, anchor, parent = len(body.words) // 32, self.chain.height, self.head.header
+    def _commit_blobs(
+        self, body: BlobBody, state: State, built_at: int, extra: bytes, chunks: int | None = None
+    ) -> Batch:
+        """Without a number of chunks, all that the body has."""
+        count = len(body.words) // 32 if chunks is None else chunks
+        anchor, parent = self.chain.height, self.head.header
         call = self.registry.functions.commitBlobs(
             built_at,
             self.parent,
@@ -320,7 +324,7 @@ class Exchange:
             built_at=built_at,
             chunk_count=count,
             parent=parent_of(parent.batch_hash()),
-            state_root=stated_root(body.words),
+            state_root=stated_root(body.words[: 32 * count]),
             blobs_hash=body.blobs_hash,
             extra=extra,
         )

@@ -11,12 +11,14 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
+from matcher.reference.context import Context
 from matcher.reference.header import Header
 from matcher.reference.openings import BlobBody, Body, CalldataBody
 from matcher.reference.orderfile import Message, Signed
 from matcher.reference.state import State
 from matcher.reference.tree import ZERO
 from matcher.reference.witness_margin import margin
+from matcher.reference.witness_transition import transition
 from matcher.reference.witness_unauthorized import answer, opening, verdict
 from matcher.reference.words import Op, pack_chunk
 from tests.support.chain import TIP, Receipt
@@ -47,6 +49,10 @@ class Case:
     def headers(self) -> tuple[Any, Any]:
         return header_tuple(self.header), header_tuple(self.previous)
 
+    def transition(self, number: int, context: Context) -> bytes:
+        """Witness for TRANSITION."""
+        return transition(self.body, number, self.states[number], context)
+
     def margin(self, number: int, account: int, release_place: int | None = None) -> bytes:
         """Witness for MARGIN."""
         before, after = self.states[number : number + 2]
@@ -72,6 +78,7 @@ class Trials:
         self.roles = exchange.roles
         self.registry = exchange.registry.functions
         contracts = exchange.deployment
+        self.transition = contracts.contract("transition_prover")
         self.margin = contracts.contract("margin_prover")
         self.unauthorized = contracts.contract("unauthorized_prover")
         self.bond = contracts.question_bond
@@ -84,8 +91,9 @@ class Trials:
         built_at: int | None = None,
         blobs: bool = False,
         extra: bytes = ZERO,
+        behind: Sequence[int] = (),
     ) -> Case:
-        """Commit chunks that state the roots of these states."""
+        """Commit chunks that state the roots of these states; in blobs, with more behind them."""
         exchange = self.exchange
         built = self.chain.now - 1 if built_at is None else built_at
         exchange.context.built_at = built
@@ -94,15 +102,21 @@ class Trials:
         previous = exchange.head.header
         body: BlobBody | CalldataBody
         if blobs:
-            body = BlobBody(words)
-            batch = exchange._commit_blobs(body, states[-1], built, extra)
+            body = BlobBody([*words, *behind])
+            batch = exchange._commit_blobs(body, states[-1], built, extra, len(chunks))
         else:
             body = CalldataBody(words)
             batch = exchange._commit(words, states[-1], built, extra)
         exchange.state = copy_state(states[-1])
         return Case(batch.header, previous, batch.committed_at, body, states)
 
-    def play(self, *chunks: Sequence[Op], blobs: bool = False, built_at: int | None = None) -> Case:
+    def play(
+        self,
+        *chunks: Sequence[Op],
+        blobs: bool = False,
+        built_at: int | None = None,
+        behind: Sequence[int] = (),
+    ) -> Case:
         """Commit chunks whose transitions are right, whatever margin says."""
         built = self.chain.now - 1 if built_at is None else built_at
         context = replace(self.exchange.context, built_at=built)
@@ -110,7 +124,7 @@ class Trials:
         for ops in chunks:
             state.apply_ops(ops, context)
             told.append((ops, copy_state(state)))
-        return self.commit(*told, built_at=built, blobs=blobs)
+        return self.commit(*told, built_at=built, blobs=blobs, behind=behind)
 
     # --- verdicts ---------------------------------------------------------------------------------
 
