@@ -7,10 +7,16 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from matcher.errors import QuoinError
+
 _STEP: Final = 1 << 20  # bytes that are filled, and synced, at a time
 _SHORT: Final = 100_000  # nanoseconds: the shortest turn that Linux gives
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTR: Final = struct.Struct("=IIQiIQQQ")  # from size to period, as Linux has it
+
+
+class DirectoryRefused(QuoinError):
+    """A directory that was asked for and cannot be made."""
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -19,6 +25,21 @@ def write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def make_directory(path: Path) -> Path:
+    """Make a directory that somebody named, if it is not there.
+
+    Raises
+    ------
+    DirectoryRefused
+        If that is impossible, or something else is there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DirectoryRefused(f"{path}: cannot be made a directory: {error.strerror}") from error
+    return path
 
 
 def sync_directory(path: Path) -> None:

@@ -150,6 +150,12 @@ def account_option(help_text: str) -> Callable[[F], F]:
     )
 
 
+def log_level_option(command: F) -> F:
+    """``--log-level``: what is said of what is done."""
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    return click.option("--log-level", default="info", show_default=True, type=levels)(command)
+
+
 def quiet() -> None:
     """Let the exchange's parts speak of what is wrong, not of what they do."""
     import structlog

@@ -5,13 +5,20 @@ import asyncio
 import click
 
 from matcher.blobs.options import with_archiver_options, with_blob_options
-from scripts._session import ChainCommand, Session, account_option, expect_chain_id, plain_errors
+from scripts._session import (
+    ChainCommand,
+    Session,
+    account_option,
+    expect_chain_id,
+    log_level_option,
+    plain_errors,
+)
 
 
 @click.command(cls=ChainCommand)
 @with_blob_options
 @with_archiver_options
-@click.option("--log-level", default="info", show_default=True)
+@log_level_option
 @click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
 @account_option("Owns the fresh exchange where the chain is fresh; signs nothing else.")
 @expect_chain_id

@@ -6,14 +6,21 @@ import click
 
 from matcher.blobs.options import with_blob_options
 from matcher.challenger.options import with_options
-from scripts._session import ChainCommand, Session, account_option, expect_chain_id, plain_errors
+from scripts._session import (
+    ChainCommand,
+    Session,
+    account_option,
+    expect_chain_id,
+    log_level_option,
+    plain_errors,
+)
 
 
 @click.command(cls=ChainCommand)
 @with_options
 @with_blob_options
 @account_option("Signs and pays; lies earn it the reward.")
-@click.option("--log-level", default="info", show_default=True)
+@log_level_option
 @click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
 @expect_chain_id
 @plain_errors

@@ -57,6 +57,7 @@ def cli(provider, lies, mode, seed, output, account, expect_chain_id):
     from demo.fraud.run import Settings, run
     from demo.show import Show, default_console
     from matcher.chain.modes import Choice
+    from matcher.disk import make_directory
 
     quiet()
     session = Session.open(provider, expect_chain_id)
@@ -72,7 +73,7 @@ def cli(provider, lies, mode, seed, output, account, expect_chain_id):
         )
     for name in ("data", "challenger", "published"):  # of a run before, on a chain that is gone
         shutil.rmtree(output / name, ignore_errors=True)
-    output.mkdir(parents=True, exist_ok=True)
+    make_directory(output)
     show = Show(default_console())
     kinds = [Kind(name) for name in lies or KINDS]
     settings = Settings(

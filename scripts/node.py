@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from scripts._session import ChainCommand, Session, account_option, expect_chain_id, plain_errors
+from scripts._session import (
+    ChainCommand,
+    Session,
+    account_option,
+    expect_chain_id,
+    log_level_option,
+    plain_errors,
+)
 
 
 @click.command(cls=ChainCommand)
@@ -57,7 +64,7 @@ from scripts._session import ChainCommand, Session, account_option, expect_chain
     type=click.IntRange(1),
     help="Run in several processes: the matcher, the batcher, and N gateways at one port.",
 )
-@click.option("--log-level", default="info", show_default=True)
+@log_level_option
 @expect_chain_id
 @plain_errors
 def cli(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 from web3 import Web3
@@ -13,14 +14,42 @@ from matcher.blobs.store import Store
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def require_urls(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is no URL of a server, which would be asked in vain."""
+    for text in given:
+        if not _is_url(text):
+            raise click.BadParameter(f"found {text}, allowed http://HOST or https://HOST")
+    return given
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that are no address, or a port that is none
+        return False
+
+
 def with_blob_options(command: Command) -> Command:
     """Add ``--blobs``, ``--archiver`` and ``--beacon``, each any number of times."""
     for option in (
         click.option(
-            "--beacon", "beacons", multiple=True, metavar="URL", help="Beacon API that has blobs."
+            "--beacon",
+            "beacons",
+            multiple=True,
+            metavar="URL",
+            callback=require_urls,
+            help="Beacon API that has blobs.",
         ),
         click.option(
-            "--archiver", "archivers", multiple=True, metavar="URL", help="Archiver that has blobs."
+            "--archiver",
+            "archivers",
+            multiple=True,
+            metavar="URL",
+            callback=require_urls,
+            help="Archiver that has blobs.",
         ),
         click.option(
             "--blobs",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from matcher.blobs.sources import Place, SourceFailed, require_blob
-from matcher.disk import sync_directory, write_synced
+from matcher.disk import make_directory, sync_directory, write_synced
 from matcher.errors import ProtocolError
 
 _SUFFIX: Final = ".blob"
@@ -23,8 +23,7 @@ class Store:
     """
 
     def __init__(self, directory: Path):
-        self.directory = Path(directory)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory = make_directory(Path(directory))
         self.name = f"the directory {directory}"
 
     def put(self, versioned_hash: bytes, blob: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from matcher.challenger.faults import CheckpointUnusable
-from matcher.disk import sync_directory, write_synced
+from matcher.disk import make_directory, sync_directory, write_synced
 from matcher.errors import ProtocolError
 from matcher.reference.header import Header
 from matcher.reference.leaf import Account, Slot
@@ -119,7 +119,7 @@ class Checkpoints:
         self.path = directory / FILE
         self._pause = pause
         self._kept_at = time.monotonic() - pause
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
 
     def due(self) -> bool:
         """Whether the last one is old enough."""

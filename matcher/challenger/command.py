@@ -43,7 +43,30 @@ def challenge(
     blobs: Sources | None = None,
 ) -> int:
     """Run a challenger until it is done or told to end; the exit code."""
-    challenger = Challenger(
+    ending = threading.Event()
+    try:
+        challenger = _challenger(deployment, account, choices, blobs)
+        with _ended_by_signals(ending):
+            if choices.status_port is None:
+                return _work(challenger, choices, ending)
+            with _serve(challenger, choices) as server:
+                log.info("status", url=server.url)
+                return _work(challenger, choices, ending)
+    except FinalLie as error:
+        log.critical("a lie became final", reason=str(error))
+        return LIE_IS_FINAL
+    except QuoinError as error:
+        log.error("challenger failed", reason=str(error), kind=type(error).__name__)
+        return CANNOT_WORK
+
+
+def _challenger(
+    deployment: Deployment,
+    account: LocalAccount | None,
+    choices: Choices,
+    blobs: Sources | None,
+) -> Challenger:
+    return Challenger(
         deployment,
         Options(
             account=account,
@@ -64,20 +87,6 @@ def challenge(
         blobs,
         Checkpoints(choices.data) if choices.data else None,
     )
-    ending = threading.Event()
-    try:
-        with _ended_by_signals(ending):
-            if choices.status_port is None:
-                return _work(challenger, choices, ending)
-            with _serve(challenger, choices) as server:
-                log.info("status", url=server.url)
-                return _work(challenger, choices, ending)
-    except FinalLie as error:
-        log.critical("a lie became final", reason=str(error))
-        return LIE_IS_FINAL
-    except QuoinError as error:
-        log.error("challenger failed", reason=str(error), kind=type(error).__name__)
-        return CANNOT_WORK
 
 
 def _work(challenger: Challenger, choices: Choices, ending: threading.Event) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from matcher.blobs.options import require_urls
 from matcher.challenger.policy import OPEN_QUESTIONS, QUESTIONS
 
 
@@ -36,11 +37,20 @@ def with_options(command: Any) -> Any:
     return command
 
 
+def _require_places(
+    context: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what looks like a URL and is none of a gateway; all else is a directory's name."""
+    require_urls(context, option, tuple(where for where in given if "://" in where))
+    return given
+
+
 _OPTIONS: Final = [
     click.option(
         "--order-files",
         multiple=True,
         metavar="WHERE",
+        callback=_require_places,
         help="Published order files: a gateway's URL, a node's data/batches, or a directory of"
         " <batch>.json; may be given several times, the nearest first.",
     ),
@@ -68,7 +78,7 @@ _OPTIONS: Final = [
         "--confirmations",
         default=1,
         show_default=True,
-        type=click.IntRange(1),
+        type=click.IntRange(1, 128),
         help="Blocks from one on, itself included, until it counts.",
     ),
     click.option(
@@ -114,7 +124,12 @@ _OPTIONS: Final = [
         type=click.FloatRange(0.01),
         help="Seconds between looks at the chain.",
     ),
-    click.option("--status-host", default="127.0.0.1", show_default=True),
+    click.option(
+        "--status-host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address to serve health and metrics at.",
+    ),
     click.option(
         "--status-port",
         type=click.IntRange(0, 65_535),
