@@ -245,6 +245,7 @@ A, B = quarter(5, 1), quarter(6, -1)
 @pytest.mark.parametrize(
     ("words", "error"),
     [
+        (leaf_of(5)[:1], ("LeafLength", 1, 2)),
         (leaf_of(1), ("LeafLength", 2, 3)),
         (leaf_of(0, 0), ("LeafLength", 3, 2)),
         (leaf_of(4, A, B, quarter(7, 1), quarter(8, 1), quarter(9, 1)), ("LeafLength", 4, 3)),
@@ -267,6 +268,19 @@ def test_leaf_of_another_shape_is_refused(
 ) -> None:
     with reverts(*error):
         library.checkLeaf(words)
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_leaf_of_whole_words_has_each_position_checked(library: Library, place: int) -> None:
+    """Words of four positions are read at once; the wrong one is named as if one by one."""
+    right = [quarter(5 + i, 1) for i in range(8)]
+    library.checkLeaf(leaf_of(8, *right))
+    before = 4 + place if place else 0
+    # Above the one before it by its lots alone.
+    again, empty = quarter(before, 2), quarter(5 + place, 0)
+    for wrong, instrument, lots in ((again, before, 2), (empty, 5 + place, 0)):
+        with reverts("InvalidPosition", place, before, instrument, lots):
+            library.checkLeaf(leaf_of(8, *right[:place], wrong, *right[place + 1 :]))
 
 
 # --- symbols ------------------------------------------------------------------------------------
