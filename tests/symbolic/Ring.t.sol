@@ -88,7 +88,7 @@ contract RingTest {
         uint40 builtAt,
         bytes32 stateRoot
     ) public {
-        head = head.setId(uint40(_RING + 7)).setTop(uint40(_RING + 8));
+        head = head.setId(uint40(_RING + 7)).setTop(uint40(_RING + 9)); // two were reverted
         _commit(head, atHead, own, behind, bond, builtAt, stateRoot);
     }
 
