@@ -124,17 +124,8 @@ class Exchange(Board):
             case c.Resumed():
                 self.halted = None
             case c.Redate():
-                self._judge_redate(command, events)
+                events += redate_refusals(self, command)
         return events
-
-    def _judge_redate(self, command: c.Redate, events: list[Event]) -> None:
-        """Batches are the batcher's business; here only the time is judged."""
-        if self.batch_open:
-            found, allowed = "an open batch", "none open: close it first"
-            events.append(e.Rejected(Reject.BATCH_HAS_OPS, "batch", found, allowed))
-        elif command.built_at > self.now:
-            found, allowed = str(command.built_at), f"up to {self.now} (now)"
-            events.append(e.Rejected(Reject.OUT_OF_RANGE, "built_at", found, allowed))
 
     # --- events that change what is kept here ----------------------------------------------------
 
@@ -275,6 +266,17 @@ class Exchange(Board):
         unmatched = {index: total for index, total in lots.items() if total}
         if unmatched:
             raise InvariantBroken(f"S3: lots do not sum to zero: {unmatched}")
+
+
+def redate_refusals(board: Board, command: c.Redate) -> list[Event]:
+    """Batches are the batcher's business; here only the time is judged."""
+    if board.batch_open:
+        found, allowed = "an open batch", "none open: close it first"
+        return [e.Rejected(Reject.BATCH_HAS_OPS, "batch", found, allowed)]
+    if command.built_at > board.now:
+        found, allowed = str(command.built_at), f"up to {board.now} (now)"
+        return [e.Rejected(Reject.OUT_OF_RANGE, "built_at", found, allowed)]
+    return []
 
 
 # --- events that change nothing here -------------------------------------------------------------

@@ -16,7 +16,7 @@ from matcher.processes.life import Life
 from matcher.processes.link import Link
 from matcher.processes.notices import NoticeServer
 from matcher.processes.plan import Plan
-from matcher.processes.replica import Replica
+from matcher.processes.replica import BatchingReplica
 from matcher.sequencer import Republished, publish
 from matcher.settlement.batcher import Batcher
 
@@ -47,7 +47,7 @@ class BatcherProcess:
         self._bells = bells
         self._batcher = Batcher(plan.genesis, plan.windows, operator=0)  # until the chain names one
         self._archive = Archive(plan.archive)
-        self._replica = Replica(plan, board, bells, self._batcher)
+        self._replica = BatchingReplica(plan, board, bells, self._batcher)
         self._republished: Republished | None = Republished(self._archive)
         self._closed: asyncio.Queue[_Closed] = asyncio.Queue()
         self._replica.on_applied(self._note_batches)

@@ -28,7 +28,7 @@ from matcher.processes.letters import (
     lane_of,
 )
 from matcher.processes.plan import MATCHER, Plan
-from matcher.processes.replica import Replica
+from matcher.processes.replica import Following
 from matcher.sequencer import Stopped
 from matcher.shared.rings import Producer, Ring
 from matcher.shared.segments import Records
@@ -69,7 +69,7 @@ class Link:
     plan : Plan
     board : Board
     bells : Bells
-    replica : Replica
+    replica : Following
     clock : callable
         The chain's time up to which every fact was told, seconds; 0 where nobody follows it.
 
@@ -86,7 +86,7 @@ class Link:
         plan: Plan,
         board: Board,
         bells: Bells,
-        replica: Replica,
+        replica: Following,
         clock: Callable[[], int] = lambda: 0,
     ):
         self._board = board

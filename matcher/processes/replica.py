@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,34 +14,35 @@ from matcher.batch import Batch
 from matcher.events import Event
 from matcher.exchange import Exchange
 from matcher.journal.tail import Tail
+from matcher.lanes import NEED_BATCH
 from matcher.processes.board import Bells, Board
+from matcher.processes.lined import LinedExchange
 from matcher.processes.plan import Plan
 from matcher.sequencer import REFUSALS, Listener
 
 if TYPE_CHECKING:
-    from matcher.settlement.batcher import Batcher
+    from matcher.settlement.batcher import Batcher  # compiles kernels when imported
 
 log = structlog.get_logger(__name__)
 
 TURN = 256  # commands that are applied before others get their turn
 
+Numbered = tuple[int, c.Command]  # with its sequence
 Applied = Callable[[int, c.Command, list[Event] | Exception, list[Batch]], None]
 
 
-class Replica:
-    """An engine that follows the journal.
+class Following(ABC):
+    """Something that follows the journal.
 
     Parameters
     ----------
     plan : Plan
     board : Board
     bells : Bells
-    batcher : Batcher, optional
-        Told of everything, where batches are built too.
 
     Attributes
     ----------
-    engine : Exchange
+    engine : Exchange or LinedExchange
     sequence : int
         Of the last command that was applied.
     live : bool
@@ -49,17 +51,17 @@ class Replica:
         Why it does not follow any more.
     """
 
-    def __init__(self, plan: Plan, board: Board, bells: Bells, batcher: "Batcher | None" = None):
-        self.engine = Exchange(plan.windows)
+    engine: Exchange | LinedExchange
+
+    def __init__(self, plan: Plan, board: Board, bells: Bells):
         self.sequence = 0
         self.live = False
         self.failure: Exception | None = None
-        self.batcher = batcher
         self._number = plan.number
         self._board = board
         self._bells = bells
         self._tail = Tail(plan.journal, plan.identity)
-        self._decoding: Iterator[tuple[int, c.Command]] | None = None  # of the group at hand
+        self._decoding: Iterator[Numbered] | None = None  # of the group at hand
         self._listeners: list[Listener] = []
         self._before: list[Callable[[], None]] = []
         self._after: list[Callable[[], None]] = []
@@ -162,13 +164,16 @@ class Replica:
         return True
 
     def _apply_some(self, until: int) -> None:
-        for sequence, command in self._next(until):
-            self._apply(sequence, command)
+        self._apply_all(self._next(until))
         self._board.note_applied(self._number, self.sequence)
 
-    def _next(self, until: int) -> list[tuple[int, c.Command]]:
+    @abstractmethod
+    def _apply_all(self, found: Sequence[Numbered]) -> None:
+        """Apply commands with their sequences, and tell whoever listens."""
+
+    def _next(self, until: int) -> list[Numbered]:
         """The next commands up to `until`, which is where a group ends; at most `TURN`."""
-        found: list[tuple[int, c.Command]] = []
+        found: list[Numbered] = []
         while len(found) < TURN:
             if self._decoding is None:
                 if self._tail.last >= until:
@@ -182,19 +187,91 @@ class Replica:
                 self._decoding = None
         return found
 
-    def _apply(self, sequence: int, command: c.Command) -> None:
+    def _tell(self, sequence: int, command: c.Command, events: list[Event]) -> None:
+        for listener in self._listeners:
+            listener(sequence, command, events, not self.live)
+
+    def _tell_applied(
+        self,
+        sequence: int,
+        command: c.Command,
+        result: list[Event] | Exception,
+        batches: list[Batch],
+    ) -> None:
+        for applied in self._applied:
+            applied(sequence, command, result, batches)
+
+
+class Replica(Following):
+    """An engine that follows the journal."""
+
+    engine: Exchange
+
+    def __init__(self, plan: Plan, board: Board, bells: Bells):
+        super().__init__(plan, board, bells)
+        self.engine = Exchange(plan.windows)
+
+    def _apply_all(self, found: Sequence[Numbered]) -> None:
+        for sequence, command in found:
+            self.sequence = sequence
+            result: list[Event] | Exception
+            try:
+                result = self.engine.apply(command)
+            except REFUSALS as error:
+                result = error
+            else:
+                self._tell(sequence, command, result)
+            self._tell_applied(sequence, command, result, [])
+
+
+class BatchingReplica(Following):
+    """An engine and a batcher that follow the journal, without an object for what traders did.
+
+    What they sent is applied many at a time. Nobody is told events here: of a trader's command its
+    batches alone, with the last one of those that were applied together, and of every other one
+    whether it was refused.
+
+    Parameters
+    ----------
+    plan : Plan
+    board : Board
+    bells : Bells
+    batcher : Batcher
+    """
+
+    engine: LinedExchange
+
+    def __init__(self, plan: Plan, board: Board, bells: Bells, batcher: "Batcher"):
+        super().__init__(plan, board, bells)
+        self.engine = LinedExchange(plan.windows)
+        self.batcher = batcher
+
+    def _apply_all(self, found: Sequence[Numbered]) -> None:
+        for of_traders, some in groupby(found, key=lambda one: isinstance(one[1], NEED_BATCH)):
+            if of_traders:
+                self._apply_orders(list(some))
+                continue
+            for sequence, command in some:
+                self._apply_one(sequence, command)
+
+    def _apply_orders(self, found: list[Numbered]) -> None:
+        self.sequence = found[-1][0]
+        told = self.engine.apply_orders([command for _, command in found])
+        batches = self.batcher.add_events(*told)
+        for sequence, command in found:
+            closed = batches if sequence == self.sequence else []
+            self._tell_applied(sequence, command, [], closed)
+
+    def _apply_one(self, sequence: int, command: c.Command) -> None:
         self.sequence = sequence
         batches: list[Batch] = []
-        result: list[Event] | Exception
+        result: list[Event] | Exception = []
         try:
-            events = self.engine.apply(command)
-            if self.batcher is not None:
-                batches = self.batcher.add(command, events)
+            told = self.engine.apply(command)
+            if not self.engine.refuses(command):
+                batches = self.batcher.add_events(*told)
         except REFUSALS as error:
             result = error
         else:
-            result = events
-            for listener in self._listeners:
-                listener(sequence, command, events, not self.live)
-        for applied in self._applied:
-            applied(sequence, command, result, batches)
+            self._tell(sequence, command, [])
+        self._tell_applied(sequence, command, result, batches)

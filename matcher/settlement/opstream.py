@@ -86,6 +86,8 @@ class OpStream:
         state = self.state
         state["line"], state["end"] = lines.ctypes.data, lines.ctypes.data + lines.nbytes
         state["ends"], state["events"], state["event"] = ends.ctypes.data, events.ctypes.data, 0
+        # Whoever was told before may have been left in the middle of a command, by an error.
+        state["observed"] = state["row"] = state["rested"] = 0
 
     def gather(self) -> Stop:
         """Read on, until there is something to do."""
