@@ -95,41 +95,36 @@ class Matching:
         declare_lines(lines)
         if ends is not None and not COMPILED:
             AREAS.declare("word", ends.ctypes.data, len(ends), 8)
-        at, end = lines.ctypes.data, lines.ctypes.data + lines.nbytes
-        written = 0 if ends is None else ends.ctypes.data
+        at = start = lines.ctypes.data
+        end = start + lines.nbytes
+        written = wrote = 0 if ends is None else ends.ctypes.data
+        context = pools.context
         while at < end:
             pools.reserve(min(SLICE, (end - at) // 64))
-            pools.context["events_count"] = 0
-            pools.context["ends"] = written
-            stop = self._stop(lines, at)
-            reached = runner()(pools.address, at, stop)
+            context["events_count"] = 0
+            context["ends"] = written
+            # A pass counts as many commands as lines.
+            reached = runner()(pools.address, at, min(end, at + 64 * SLICE))
             pools.touch_books()
             if reached == at:
-                self._make_way(lines, at)
+                self._make_way(lines, (at - start) // 64)
                 continue
             at = reached
-            count = int(pools.context["events_count"])
+            count = int(context["events_count"])
             if ends is not None:
-                before, written = written, int(pools.context["ends"])
-                first = (before - ends.ctypes.data) // 8
-                ends[first : (written - ends.ctypes.data) // 8] += told
+                before, written = written, int(context["ends"])
+                ends[(before - wrote) // 8 : (written - wrote) // 8] += told
                 told += count
             events = pools.arrays["events"][:count]
             yield events if at == end else events.copy()
-        pools.context["ends"] = 0
+        context["ends"] = 0
         forget_lines(lines)
         if ends is not None:
             forget_lines(ends)
 
-    def _stop(self, lines: Records, at: int) -> int:
-        """Where a pass from a line on ends at most: it counts as many commands as lines."""
-        start = lines.ctypes.data
-        return min(start + lines.nbytes, at + 64 * SLICE)
-
-    def _make_way(self, lines: Records, at: int) -> None:
-        """The command at this address found no room: make it."""
+    def _make_way(self, lines: Records, number: int) -> None:
+        """The command at this line found no room: make it."""
         pools = self.pools
-        number = (at - lines.ctypes.data) // 64
         record = lines[number : number + 1].view(layout.FACT)[0]
         before = int(pools.context["far_stop"])
         pools.reserve(1)

@@ -23,6 +23,7 @@ Records = NDArray[Any]
 ORDERS_LIMIT: Final = 1 << 26
 HUGE_PAGE: Final = 1 << 21
 _POPULATE: Final = 23  # MADV_POPULATE_WRITE of Linux, which mmap has no name for
+_DEADLINES: Final = 1 << 10  # for which there is room at least
 TOUCHED: Final = 1 << 12  # commands for which memory is touched at a time, at least
 _NORESERVE: Final = 0x4000 if sys.platform == "linux" else 0
 SLICE: Final = 1 << 14  # lines for which room is made at a time
@@ -84,7 +85,9 @@ class Pools:
         self._ready = 0  # commands for which it has
         self._books = 0  # that are listed, and for which it has
         self._granted = 0  # commands for which there is room, and memory touched, without a look
-        self.context = self._allocate("context", layout.CONTEXT, 1)[0]
+        contexts = self._allocate("context", layout.CONTEXT, 1)
+        self.context = contexts[0]
+        self.address = int(contexts.ctypes.data)  # asked for before each call of the kernel
         self.context["high_water"] = 1
         self._orders = self._holdings = self._pages = 0  # room for so many
         self._allocate_books()
@@ -92,11 +95,6 @@ class Pools:
         self.grow_signers(min(limits.signers, 64))
         self._grow_far(min(limits.far_levels, max(64, 2 << limits.band_bits)))
         self.reserve(1)
-
-    @property
-    def address(self) -> int:
-        """Of the context."""
-        return int(self.arrays["context"].ctypes.data)
 
     # --- room ------------------------------------------------------------------------------------
 
@@ -131,8 +129,9 @@ class Pools:
             self._grow_pages(_doubled(self._pages, wanted, limits.pages))
         wanted = int(context["deadlines_count"]) + count
         if wanted > int(context["deadlines_limit"]):
-            self._grow("deadlines", layout.PAIR, 2 * wanted, int(context["deadlines_count"]))
-            context["deadlines_limit"] = 2 * wanted
+            room = max(2 * wanted, _DEADLINES)
+            self._grow("deadlines", layout.PAIR, room, int(context["deadlines_count"]))
+            context["deadlines_limit"] = room
         if int(context["far_count"]) > int(context["far_stop"]):
             self._grow_far(min(limits.far_levels, 2 * int(context["far_limit"])))
         self.make_tables(min(count, SLICE))
