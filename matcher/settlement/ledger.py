@@ -294,55 +294,46 @@ class Ledger:
                 return ProtocolError(f"{op}: {_reason(op, code, account, found, allowed)}")
 
 
+# What the numbers beside a refusal mean is said in `settlement_layout.Refusal`.
+_REASONS: Final = {
+    Refusal.UNOPENED: "account {account} was never opened",
+    Refusal.RESERVED: "account {account} may not trade",
+    Refusal.ONE_ACCOUNT: "both sides are one account",
+    Refusal.NO_LOTS: "no lots",
+    Refusal.AFTER_RELEASE: "after a RELEASE of account 0",
+    Refusal.UNLISTED: "instrument {instrument} is not listed",
+    Refusal.TOO_LATE: "too late: closed at {allowed}",
+    Refusal.NOTIONAL: "notional {notional} is not below 2^62",
+    Refusal.ORDER_ID: "order {found} is not below 2^44",
+    Refusal.STALE: "order {found} is stale: generation {allowed}",
+    Refusal.USED: "order {found} was used",
+    Refusal.OVERFILLED: "order {found} is filled beyond 2^32 - 1",
+    Refusal.POSITION: "account {account} would hold {found} lots",
+    Refusal.POSITIONS: "account {account}: {found} positions",
+    Refusal.CASH: "cash {wide} is not an i64",
+    Refusal.OVER_CREDITED: "credited {total} of {allowed}",
+    Refusal.TO_ITSELF: "to itself",
+    Refusal.SERVED: "served {found}, asks {allowed}",
+    Refusal.FEES_BESIDE_FILL: "of account 0 beside a FILL",
+    Refusal.EXITED: "exited {wrapped} is not a u64",
+    Refusal.NO_PRICE: "no price was fixed before {allowed}",
+}
+
+
 def _reason(op: words.Op, code: Refusal, account: int, found: int, allowed: int) -> str:
     """Why an op was refused; `found` and `allowed` as `Refusal` says."""
-    amount = getattr(op, "amount", 0)
-    match code:
-        case Refusal.UNOPENED:
-            return f"account {account} was never opened"
-        case Refusal.RESERVED:
-            return f"account {account} may not trade"
-        case Refusal.ONE_ACCOUNT:
-            return "both sides are one account"
-        case Refusal.NO_LOTS:
-            return "no lots"
-        case Refusal.AFTER_RELEASE:
-            return "after a RELEASE of account 0"
-        case Refusal.UNLISTED:
-            return f"instrument {getattr(op, 'instrument', 0)} is not listed"
-        case Refusal.TOO_LATE:
-            return f"too late: closed at {allowed}"
-        case Refusal.NOTIONAL:
-            assert isinstance(op, words.Fill)
-            return f"notional {op.tick * op.lots * allowed} is not below 2^62"
-        case Refusal.ORDER_ID:
-            return f"order {found} is not below 2^44"
-        case Refusal.STALE:
-            return f"order {found} is stale: generation {allowed}"
-        case Refusal.USED:
-            return f"order {found} was used"
-        case Refusal.OVERFILLED:
-            return f"order {found} is filled beyond 2^32 - 1"
-        case Refusal.POSITION:
-            return f"account {account} would hold {found} lots"
-        case Refusal.POSITIONS:
-            return f"account {account}: {found} positions"
-        case Refusal.CASH:
-            return f"cash {found + (allowed << 64)} is not an i64"
-        case Refusal.OVER_CREDITED:
-            return f"credited {found + amount} of {allowed}"
-        case Refusal.TO_ITSELF:
-            return "to itself"
-        case Refusal.SERVED:
-            return f"served {found}, asks {allowed}"
-        case Refusal.FEES_BESIDE_FILL:
-            return "of account 0 beside a FILL"
-        case Refusal.EXITED:
-            return f"exited {found % (1 << 64) + (1 << 64)} is not a u64"
-        case Refusal.NO_PRICE:
-            return f"no price was fixed before {allowed}"
-        case _:
-            return code.name
+    if code not in _REASONS:
+        return code.name
+    return _REASONS[code].format(
+        account=account,
+        found=found,
+        allowed=allowed,
+        instrument=getattr(op, "instrument", 0),
+        notional=op.tick * op.lots * allowed if isinstance(op, words.Fill) else 0,
+        wide=found + (allowed << 64),
+        total=found + getattr(op, "amount", 0),
+        wrapped=found % (1 << 64) + (1 << 64),
+    )
 
 
 def _require_index(found: int, most: int) -> None:

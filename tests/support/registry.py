@@ -32,6 +32,21 @@ def chunk(name: str = "state") -> list[int]:
     return pack_chunk([], keccak(name.encode()))
 
 
+HIGH, LOW = chunk()[30:]
+# Pairs of words that stand where a root should and state none, in either mode.
+NO_ROOTS = (
+    (LOW, HIGH),
+    (HIGH, 0),
+    (0, LOW),
+    (0, 0),
+    (HIGH | 1, LOW),
+    (HIGH, LOW | 1 << 111),
+    (HIGH | 1 << 248, LOW),
+    (HIGH, HIGH),
+    (LOW, LOW),
+)
+
+
 @dataclass(frozen=True)
 class Committed:
     """A batch on chain."""
