@@ -5,7 +5,6 @@ Commands speak for themselves when something is wrong: a `click.ClickException`,
 
 import functools
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -157,10 +156,10 @@ def log_level_option(command: F) -> F:
 
 
 def quiet() -> None:
-    """Let the exchange's parts speak of what is wrong, not of what they do."""
-    import structlog
+    """Let the exchange's parts speak of what is wrong, not of what they do, beside the output."""
+    from matcher.settings import configure_logging
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    configure_logging("warning", False)
 
 
 def actions(group: click.Group) -> Callable[[str], Callable[[F], click.Command]]:
@@ -175,6 +174,7 @@ def actions(group: click.Group) -> Callable[[str], Callable[[F], click.Command]]
             def run(provider: Any, account: str, expect_chain_id: int | None, **rest: Any) -> None:
                 from scripts._exchange import find
 
+                quiet()
                 session = Session.open(provider, expect_chain_id)
                 function(find(session, session.account(account), None), **rest)
 

@@ -6,7 +6,14 @@ from pathlib import Path
 import click
 
 from matcher.blobs.options import with_blob_options
-from scripts._session import ChainCommand, Session, account_option, expect_chain_id, plain_errors
+from scripts._session import (
+    ChainCommand,
+    Session,
+    account_option,
+    expect_chain_id,
+    plain_errors,
+    quiet,
+)
 
 
 @click.command(cls=ChainCommand)
@@ -30,6 +37,7 @@ def cli(provider, batches, stores, archivers, beacons, as_json, account, expect_
     from matcher.chain.audit import audit
     from scripts._exchange import find
 
+    quiet()
     session = Session.open(provider, expect_chain_id)
     desk = find(session, session.account(account), None)
     files = []
