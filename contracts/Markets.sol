@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IBatchRegistry} from "./interfaces/IBatchRegistry.sol";
 import {IMarkets} from "./interfaces/IMarkets.sol";
+import {Leaf} from "./libraries/Leaf.sol";
 import {Symbol} from "./libraries/Symbol.sol";
 import {ExpiryWord, ExpiryWordLibrary} from "./types/ExpiryWord.sol";
 import {FeesWord, FeesWordLibrary} from "./types/FeesWord.sol";
@@ -13,6 +14,7 @@ import {
     KIND_CALL,
     KIND_PUT
 } from "./types/InstrumentWord.sol";
+import {LeafWord, Position} from "./types/LeafWord.sol";
 import {Leg, LegLibrary} from "./types/Leg.sol";
 import {MarketWord, MarketWordLibrary} from "./types/MarketWord.sol";
 
@@ -132,7 +134,8 @@ contract Markets is IMarkets {
         );
         require(_expiries[market][expiry].isEmpty(), ExpiryOpen(market, expiry));
 
-        _expiries[market][expiry] = ExpiryWordLibrary.make(cap, reporterSet);
+        uint32 strikeValue = _markets[market].strikeValue();
+        _expiries[market][expiry] = ExpiryWordLibrary.make(cap, reporterSet, strikeValue);
 
         emit ExpiryOpened(market, expiry, cap, reporterSet);
     }
@@ -206,15 +209,13 @@ contract Markets is IMarkets {
     }
 
     /// @inheritdoc IMarkets
-    function legsOf(uint24[] calldata instruments) external view returns (Leg[] memory legs) {
-        legs = new Leg[](instruments.length);
-        for (uint256 i; i < instruments.length; ++i) {
-            Instrument word = _instrument(instruments[i]);
-            if (word.isEmpty()) continue;
-            uint256 strike = uint256(word.strike()) * _markets[word.market()].strikeValue();
-            legs[i] = LegLibrary.make(
-                word.market(), word.expiry(), uint56(strike), word.kind() == KIND_CALL
-            );
+    function legsOf(bytes32[] calldata leaf) external view returns (Leg[] memory legs) {
+        uint256 count = LeafWord.wrap(leaf[0]).count();
+        legs = new Leg[](count);
+        uint256 word; // position i is its first quarter
+        for (uint256 i; i < count; ++i) {
+            word = i % 4 == 0 ? uint256(leaf[2 + i / 4]) : word << 64;
+            legs[i] = _leg(Position.wrap(uint64(word >> 192)));
         }
     }
 
@@ -232,7 +233,7 @@ contract Markets is IMarkets {
         require(!expiry.isEmpty(), ExpiryUnknown(item.market, item.expiry));
         _requireFuture(item.expiry);
         require(item.kind <= KIND_PUT, KindUnknown(item.kind));
-        uint256 strike = uint256(item.strike) * _markets[item.market].strikeValue();
+        uint256 strike = uint256(item.strike) * expiry.strikeValue();
         require(strike < expiry.cap(), StrikeNotBelowCap(strike, expiry.cap()));
 
         Instrument instrument =
@@ -246,6 +247,19 @@ contract Markets is IMarkets {
         _instruments[index / 4] = _instruments[index / 4].set(index, instrument);
 
         emit InstrumentListed(index, item.market, item.kind, item.expiry, item.strike, symbol);
+    }
+
+    function _leg(Position position) private view returns (Leg) {
+        Instrument word = _instrument(position.instrument());
+        if (word.isEmpty()) return LegLibrary.make(0, 0, 0, 0, false, position.lots());
+        (uint8 market, uint24 expiry) = (word.market(), word.expiry());
+        ExpiryWord terms = _expiries[market][expiry];
+        unchecked {
+            // Below 2^24 * 2^32.
+            uint56 strike = uint56(uint256(word.strike()) * terms.strikeValue());
+            bool isCall = word.kind() == KIND_CALL;
+            return LegLibrary.make(market, expiry, terms.cap(), strike, isCall, position.lots());
+        }
     }
 
     function _instrument(uint24 index) private view returns (Instrument) {

@@ -85,6 +85,19 @@ contract SettlementPrices is ISettlementPrices {
     }
 
     /// @inheritdoc ISettlementPrices
+    function pricesOf(uint32[] calldata series)
+        external
+        view
+        returns (PriceWord[] memory words)
+    {
+        words = new PriceWord[](series.length);
+        for (uint256 i; i < series.length; ++i) {
+            uint32 one = series[i];
+            words[i] = _fixed[uint8(one >> 24)][uint24(one)];
+        }
+    }
+
+    /// @inheritdoc ISettlementPrices
     function proposalOf(uint8 market, uint24 expiry)
         external
         view

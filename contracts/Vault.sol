@@ -335,8 +335,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
         int256 due = int256(uint256(first.exited()));
         if (_state.frozen() && _isHead(header)) {
             int256 worst = Margin.worst(
-                int256(first.cash()),
-                Leaf.positions(leaf),
+                leaf,
                 IMarkets(markets),
                 ISettlementPrices(prices),
                 block.timestamp + 1 // of this block too

@@ -104,9 +104,9 @@ interface IMarkets {
         external
         view
         returns (uint8 market, uint8 kind, uint24 expiry, uint24 strike);
-    /// Terms of instruments as margin takes them, without lots; a leg of 0 for one that is not
-    /// listed.
-    function legsOf(uint24[] calldata instruments) external view returns (Leg[] memory);
+    /// The positions of a leaf as margin takes them, in the leaf's order. Assumes: its shape was
+    /// checked.
+    function legsOf(bytes32[] calldata leaf) external view returns (Leg[] memory);
     function symbolOf(uint24 instrument) external view returns (string memory);
     /// Index by keccak256(symbol); 0 if there is none.
     function indexOf(bytes32 symbolHash) external view returns (uint24);

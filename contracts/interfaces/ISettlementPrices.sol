@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {PriceWord} from "../types/PriceWord.sol";
 import {PriceReport} from "../types/Proofs.sol";
 
 /// The price at which an expiry settles, fixed once (section 10).
@@ -42,6 +43,8 @@ interface ISettlementPrices {
         external
         view
         returns (uint64 price, uint40 fixedAt);
+    /// The same for several: `market:8 | expiry:24` each.
+    function pricesOf(uint32[] calldata series) external view returns (PriceWord[] memory);
     /// executableAt 0: none.
     function proposalOf(uint8 market, uint24 expiry)
         external

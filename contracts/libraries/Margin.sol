@@ -4,8 +4,9 @@ pragma solidity 0.8.37;
 import {LibSort} from "solady/utils/LibSort.sol";
 import {IMarkets} from "../interfaces/IMarkets.sol";
 import {ISettlementPrices} from "../interfaces/ISettlementPrices.sol";
-import {Position} from "../types/LeafWord.sol";
+import {LeafWord} from "../types/LeafWord.sol";
 import {Leg} from "../types/Leg.sol";
+import {PriceWord} from "../types/PriceWord.sol";
 
 /// Payoffs (section 4) and the margin of rule 0 (section 5): everything fully collateralized.
 library Margin {
@@ -21,59 +22,65 @@ library Margin {
     }
 
     /// The least an account can be worth, atoms: `cash + sum over (market, expiry) of min over S of
-    /// its payoffs`. An expiry whose price was fixed before `before` counts at its price.
+    /// its payoffs`. An expiry whose price was fixed before `before` counts at its price. Assumes: the
+    /// leaf's shape was checked.
     function worst(
-        int256 cash,
-        Position[] memory positions,
+        bytes32[] calldata leaf,
         IMarkets markets,
         ISettlementPrices prices,
         uint256 before
     ) internal view returns (int256 total) {
-        Leg[] memory legs = _legs(positions, markets);
-        LibSort.sort(_raw(legs)); // each expiry's legs stand together now, by ascending strike
-        total = cash;
-        for (uint256 from; from < legs.length;) {
-            Leg first = legs[from];
-            uint256 to = from + 1;
-            while (to < legs.length && first.isBeside(legs[to])) ++to;
-            (bool isFixed, uint256 price) = _priceOf(first, prices, before);
-            if (isFixed) {
-                total += _valueAt(legs, from, to, price);
-            } else {
-                (uint256 cap,) = markets.expiryOf(first.market(), first.expiry());
-                total += _least(legs, from, to, cap);
+        LeafWord word = LeafWord.wrap(leaf[0]);
+        total = word.cash();
+        if (word.count() == 0) return total;
+        Leg[] memory legs = markets.legsOf(leaf);
+        LibSort.sort(_raw(legs)); // each series' legs stand together now, by ascending strike
+        PriceWord[] memory fixes = _pricesOf(legs, prices, before);
+        uint256 next; // of the prices
+        // 32 times 2^39 lots, and less than 2^64 atoms for each: nothing comes near 2^255.
+        unchecked {
+            for (uint256 from; from < legs.length;) {
+                Leg first = _at(legs, from);
+                uint256 to = from + 1;
+                while (to < legs.length && first.isBeside(_at(legs, to))) ++to;
+                PriceWord price;
+                if (first.isPassed(before)) price = fixes[next++];
+                uint256 fixedAt = price.date();
+                bool isFixed = fixedAt != 0 && fixedAt < before;
+                total += isFixed
+                    ? _valueAt(legs, from, to, price.price())
+                    : _least(legs, from, to, first.cap());
+                from = to;
             }
-            from = to;
         }
     }
 
-    function _legs(Position[] memory positions, IMarkets markets)
+    /// One for each series whose expiry has passed, in the order of the sorted legs. No price is
+    /// fixed before the expiry, so one that lies ahead is not asked for.
+    function _pricesOf(Leg[] memory legs, ISettlementPrices prices, uint256 before)
         private
         view
-        returns (Leg[] memory legs)
+        returns (PriceWord[] memory fixes)
     {
-        if (positions.length == 0) return legs;
-        uint24[] memory instruments = new uint24[](positions.length);
-        for (uint256 i; i < positions.length; ++i) {
-            instruments[i] = positions[i].instrument();
+        uint32[] memory passed = new uint32[](legs.length);
+        uint256 count;
+        Leg previous = Leg.wrap(type(uint256).max); // of no leg's series
+        // At most 32.
+        unchecked {
+            for (uint256 i; i < legs.length; ++i) {
+                Leg leg = _at(legs, i);
+                if (!leg.isBeside(previous) && leg.isPassed(before)) {
+                    passed[count++] = leg.series();
+                }
+                previous = leg;
+            }
         }
-        legs = markets.legsOf(instruments);
-        for (uint256 i; i < positions.length; ++i) {
-            legs[i] = legs[i].withLots(positions[i].lots());
+        if (count == 0) return fixes;
+        // passed = passed[:count]
+        assembly ("memory-safe") {
+            mstore(passed, count)
         }
-    }
-
-    /// The price that counts for a leg's expiry, if there is one. No price is fixed before the
-    /// expiry, so one that lies ahead is not asked for.
-    function _priceOf(Leg leg, ISettlementPrices prices, uint256 before)
-        private
-        view
-        returns (bool isFixed, uint256 price)
-    {
-        if (uint256(leg.expiry()) * 1 hours >= before) return (false, 0);
-        uint256 fixedAt;
-        (price, fixedAt) = prices.priceOf(leg.market(), leg.expiry());
-        isFixed = fixedAt != 0 && fixedAt < before;
+        return prices.pricesOf(passed);
     }
 
     /// What the legs from..to of one expiry pay together at its price, which is at most the cap.
@@ -82,10 +89,9 @@ library Margin {
         pure
         returns (int256 total)
     {
-        // 32 times 2^39 lots, and less than 2^64 atoms for each: nothing comes near 2^255.
         unchecked {
             for (uint256 i = from; i < to; ++i) {
-                Leg leg = legs[i];
+                Leg leg = _at(legs, i);
                 total += int256(payoff(leg.isCall(), leg.strike(), price, price)) * leg.lots();
             }
         }
@@ -100,28 +106,36 @@ library Margin {
         pure
         returns (int256 least)
     {
-        // 32 times 2^39 lots, and less than 2^56 atoms for each: nothing comes near 2^255.
         unchecked {
             int256 value;
             int256 slope;
             for (uint256 i = from; i < to; ++i) {
-                Leg leg = legs[i];
+                Leg leg = _at(legs, i);
                 if (leg.isCall()) continue;
-                value += int256(leg.strike()) * leg.lots();
-                slope -= leg.lots();
+                int256 lots = leg.lots();
+                value += int256(leg.strike()) * lots;
+                slope -= lots;
             }
             least = value;
             uint256 price;
             for (uint256 i = from; i < to; ++i) {
-                uint256 strike = legs[i].strike();
+                Leg leg = _at(legs, i);
+                uint256 strike = leg.strike();
                 if (strike >= cap) break;
                 value += slope * int256(strike - price);
                 price = strike;
-                slope += legs[i].lots();
+                slope += leg.lots();
                 if (value < least) least = value;
             }
             value += slope * int256(cap - price);
             if (value < least) least = value;
+        }
+    }
+
+    function _at(Leg[] memory legs, uint256 i) private pure returns (Leg leg) {
+        // leg = legs[i], for i < legs.length
+        assembly ("memory-safe") {
+            leg := mload(add(add(legs, 0x20), shl(5, i)))
         }
     }
 

@@ -99,13 +99,12 @@ contract LibraryHarness {
     }
 
     function worst(
-        int256 cash,
-        Position[] calldata list,
+        bytes32[] calldata leaf,
         IMarkets markets,
         ISettlementPrices prices,
         uint256 before
     ) external view returns (int256) {
-        return Margin.worst(cash, list, markets, prices, before);
+        return Margin.worst(leaf, markets, prices, before);
     }
 
     // --- Symbol

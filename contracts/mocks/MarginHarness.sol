@@ -3,10 +3,12 @@ pragma solidity 0.8.37;
 
 import {IMarkets} from "../interfaces/IMarkets.sol";
 import {ISettlementPrices} from "../interfaces/ISettlementPrices.sol";
+import {Leaf} from "../libraries/Leaf.sol";
 import {Margin} from "../libraries/Margin.sol";
 import {KIND_CALL} from "../types/InstrumentWord.sol";
 import {Position} from "../types/LeafWord.sol";
 import {Leg, LegLibrary} from "../types/Leg.sol";
+import {PriceWord, PriceWordLibrary} from "../types/PriceWord.sol";
 
 /// `Margin.worst` over terms that a test makes up, among them such as Markets would never list. Is
 /// its own market list and price list, and refuses to be asked about what it was not told.
@@ -40,8 +42,7 @@ contract MarginHarness {
 
     /// Takes down the terms, then asks. Tests call it without a transaction, so nothing stays.
     function worst(
-        int256 cash,
-        Position[] calldata positions,
+        bytes32[] calldata leaf,
         MarketTerms[] calldata marketTerms,
         ExpiryTerms[] calldata expiryTerms,
         InstrumentTerms[] calldata instrumentTerms,
@@ -56,30 +57,34 @@ contract MarginHarness {
         for (uint256 i; i < instrumentTerms.length; ++i) {
             _instruments[instrumentTerms[i].instrument] = instrumentTerms[i];
         }
-        return Margin.worst(
-            cash, positions, IMarkets(address(this)), ISettlementPrices(address(this)), before
-        );
+        return
+            Margin.worst(leaf, IMarkets(address(this)), ISettlementPrices(address(this)), before);
     }
 
-    function expiryOf(uint8 market, uint24 expiry) external view returns (uint56, uint16) {
-        return (_expiry(market, expiry).cap, 1);
+    function pricesOf(uint32[] calldata series) external view returns (PriceWord[] memory words) {
+        words = new PriceWord[](series.length);
+        for (uint256 i; i < series.length; ++i) {
+            ExpiryTerms memory terms = _expiry(uint8(series[i] >> 24), uint24(series[i]));
+            words[i] = PriceWordLibrary.make(terms.price, terms.fixedAt);
+        }
     }
 
-    function priceOf(uint8 market, uint24 expiry) external view returns (uint64, uint40) {
-        ExpiryTerms memory terms = _expiry(market, expiry);
-        return (terms.price, terms.fixedAt);
-    }
-
-    function legsOf(uint24[] calldata instruments) external view returns (Leg[] memory legs) {
-        legs = new Leg[](instruments.length);
-        for (uint256 i; i < instruments.length; ++i) {
-            InstrumentTerms memory terms = _instruments[instruments[i]];
-            require(terms.instrument != 0, NotTold(instruments[i]));
+    function legsOf(bytes32[] calldata leaf) external view returns (Leg[] memory legs) {
+        Position[] memory positions = Leaf.positions(leaf);
+        legs = new Leg[](positions.length);
+        for (uint256 i; i < positions.length; ++i) {
+            uint24 instrument = positions[i].instrument();
+            InstrumentTerms memory terms = _instruments[instrument];
+            require(terms.instrument != 0, NotTold(instrument));
             MarketTerms memory market = _markets[terms.market];
             require(market.market != 0, NotTold(terms.market));
-            uint256 strike = uint256(terms.strike) * market.strikeValue;
             legs[i] = LegLibrary.make(
-                terms.market, terms.expiry, uint56(strike), terms.kind == KIND_CALL
+                terms.market,
+                terms.expiry,
+                _expiry(terms.market, terms.expiry).cap,
+                uint56(uint256(terms.strike) * market.strikeValue),
+                terms.kind == KIND_CALL,
+                positions[i].lots()
             );
         }
     }

@@ -207,12 +207,16 @@ contract WordHarness {
         return word.ratesAt(builtAt);
     }
 
-    function makeExpiryWord(uint56 cap, uint16 reporterSet) external pure returns (ExpiryWord) {
-        return ExpiryWordLibrary.make(cap, reporterSet);
+    function makeExpiryWord(uint56 cap, uint16 reporterSet, uint32 strikeValue)
+        external
+        pure
+        returns (ExpiryWord)
+    {
+        return ExpiryWordLibrary.make(cap, reporterSet, strikeValue);
     }
 
-    function readExpiryWord(ExpiryWord word) external pure returns (uint56, uint16) {
-        return (word.cap(), word.reporterSet());
+    function readExpiryWord(ExpiryWord word) external pure returns (uint56, uint16, uint32) {
+        return (word.cap(), word.reporterSet(), word.strikeValue());
     }
 
     function makePriceWord(uint64 price, uint40 date) external pure returns (PriceWord) {

@@ -5,11 +5,9 @@ import {IMarginProver} from "../interfaces/IMarginProver.sol";
 import {IMarkets} from "../interfaces/IMarkets.sol";
 import {IProver} from "../interfaces/IProver.sol";
 import {ISettlementPrices} from "../interfaces/ISettlementPrices.sol";
-import {Leaf} from "../libraries/Leaf.sol";
 import {Margin} from "../libraries/Margin.sol";
 import {Openings} from "../libraries/Openings.sol";
 import {Spots} from "../libraries/Spots.sol";
-import {LeafWord} from "../types/LeafWord.sol";
 import {CHUNK_OPS, OP_RELEASE, OpWord} from "../types/OpWord.sol";
 import {Header} from "../types/Proofs.sol";
 import {Reader, ReaderLibrary} from "../types/Reader.sol";
@@ -65,13 +63,7 @@ contract MarginProver is IMarginProver {
         returns (int256)
     {
         (bytes32[] calldata leaf,) = Spots.account(reader, root, account);
-        return Margin.worst(
-            LeafWord.wrap(leaf[0]).cash(),
-            Leaf.positions(leaf),
-            IMarkets(markets),
-            ISettlementPrices(prices),
-            builtAt
-        );
+        return Margin.worst(leaf, IMarkets(markets), ISettlementPrices(prices), builtAt);
     }
 
     function _requireRelease(uint24 account, uint256 word) private pure {

@@ -71,6 +71,8 @@ library InstrumentWordLibrary {
     }
 
     function _shift(uint256 index) private pure returns (uint256) {
-        return 64 * (3 - index % 4);
+        unchecked {
+            return 64 * (3 - index % 4); // the remainder is at most 3
+        }
     }
 }

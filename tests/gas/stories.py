@@ -13,7 +13,7 @@ import random
 from dataclasses import replace
 
 from matcher.reference.header import ring_word
-from matcher.reference.leaf import account_hash
+from matcher.reference.leaf import Account, account_hash, leaf_words
 from matcher.reference.openings import CalldataBody
 from matcher.reference.state import State
 from matcher.reference.tree import ZERO, keccak, node
@@ -367,11 +367,15 @@ def _worst(stage: Stage, expiries: int) -> None:
     for start in range(0, len(items), 32):
         indices += exchange.list_instruments(*items[start : start + 32])
     rng = random.Random("lots")
-    held = [i << 40 | rng.randint(-(10**6), 10**6) % (1 << 40) for i in indices[::4]]
+    held = {index: rng.randint(-(10**6), 10**6) for index in indices[::4]}
     assert len(held) == MAX_POSITIONS
+    words = leaf_words(Account(10**15, positions=held))
     harness = stage.chain.deploy(stage.roles.owner, "LibraryHarness")
     call = harness.functions.worst(
-        10**15, held, exchange.markets.address, exchange.prices.address, stage.chain.now
+        [word.to_bytes(32, "big") for word in words],
+        exchange.markets.address,
+        exchange.prices.address,
+        stage.chain.now,
     )
     stage.send("worst-of-32-positions", stage.roles.outsider, call, size=expiries)
 

@@ -114,10 +114,13 @@ contract WordsTest {
         assert(instrument.expiry() == expiry && instrument.strike() == strike);
     }
 
-    function check_inv_s8_expiry_word_is_read_as_packed(uint56 cap, uint16 set) public pure {
-        ExpiryWord word = ExpiryWordLibrary.make(cap, set);
-        assert(word.cap() == cap && word.reporterSet() == set);
-        assert(uint184(ExpiryWord.unwrap(word)) == 0);
+    function check_inv_s8_expiry_word_is_read_as_packed(uint56 cap, uint16 set, uint32 strike)
+        public
+        pure
+    {
+        ExpiryWord word = ExpiryWordLibrary.make(cap, set, strike);
+        assert(word.cap() == cap && word.reporterSet() == set && word.strikeValue() == strike);
+        assert(uint152(ExpiryWord.unwrap(word)) == 0);
     }
 
     function check_inv_s8_price_word_is_read_as_packed(uint64 price, uint40 date) public pure {
@@ -139,33 +142,49 @@ contract WordsTest {
     function check_inv_s8_leg_is_read_as_packed(
         uint8 market,
         uint24 expiry,
+        uint56 cap,
         uint56 strike,
         bool isCall,
         int40 lots
     ) public pure {
-        Leg leg = LegLibrary.make(market, expiry, strike, isCall).withLots(lots);
+        Leg leg = LegLibrary.make(market, expiry, cap, strike, isCall, lots);
         assert(leg.market() == market && leg.expiry() == expiry && leg.strike() == strike);
-        assert(leg.isCall() == isCall && leg.lots() == lots);
+        assert(leg.cap() == cap && leg.isCall() == isCall && leg.lots() == lots);
+        assert(leg.series() == uint32(market) << 24 | expiry);
     }
 
-    /// INV-S5: sorted as numbers, the legs of a series stand together, by ascending strike.
+    function check_inv_s5_leg_is_passed_iff_its_expiry_is_before(Leg leg, uint256 time) public pure {
+        assert(leg.isPassed(time) == (uint256(leg.expiry()) * 3600 < time));
+    }
+
+    /// INV-S5: sorted as numbers, the legs of a series, which has one cap, stand together, by
+    /// ascending strike.
     function check_inv_s5_legs_sort_by_series_and_strike(
         uint32 series,
         uint32 otherSeries,
+        uint56 cap,
+        uint56 otherCap,
         uint56 strike,
         uint56 otherStrike,
         bool isCall,
         bool otherIsCall,
         int40 lots
     ) public pure {
-        Leg one = LegLibrary.make(uint8(series >> 24), uint24(series), strike, isCall);
-        Leg other =
-            LegLibrary.make(uint8(otherSeries >> 24), uint24(otherSeries), otherStrike, otherIsCall);
-        (one, other) = (one.withLots(lots), other.withLots(-1));
+        if (series == otherSeries) otherCap = cap;
+        Leg one = _leg(series, cap, strike, isCall, lots);
+        Leg other = _leg(otherSeries, otherCap, otherStrike, otherIsCall, -1);
         assert(one.isBeside(other) == (series == otherSeries));
         if (series < otherSeries || (series == otherSeries && strike < otherStrike)) {
             assert(Leg.unwrap(one) < Leg.unwrap(other));
         }
+    }
+
+    function _leg(uint32 series, uint56 cap, uint56 strike, bool isCall, int40 lots)
+        private
+        pure
+        returns (Leg)
+    {
+        return LegLibrary.make(uint8(series >> 24), uint24(series), cap, strike, isCall, lots);
     }
 
     // --- the ring (INV-S9: no batch is convicted for another's words)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.reference import margin
+from matcher.reference.leaf import Account, leaf_words
 from matcher.types import MAX_POSITIONS, InstrumentKind
 from tests.support.chain import Chain, reverts
 from tests.support.exchange import Roles
@@ -39,8 +40,9 @@ def clamped(terms: tuple[int, ...]) -> tuple[int, ...]:
     return market, expiry, cap, min(price, cap)
 
 
-def position(instrument: int, lots: int) -> int:
-    return instrument << 40 | lots % (1 << 40)
+def leaf(cash: int, positions: dict[int, int]) -> list[bytes]:
+    """Of an account with so many lots of instruments."""
+    return [word.to_bytes(32, "big") for word in leaf_words(Account(cash, positions=positions))]
 
 
 def test_payoff_vectors_are_the_model_s(shared_chain: Chain, library: Any) -> None:
@@ -70,8 +72,10 @@ def test_payoff_of_any_lot_is_the_model_s(
 def test_worst_vectors_are_the_model_s(shared_chain: Chain, harness: Any, fixed_at: int) -> None:
     for vector in json.loads((VECTORS / "worst.json").read_text()):
         call = harness.worst(
-            int(vector["cash"]),
-            [position(*numbers(p, "instrument", "lots")) for p in vector["positions"]],
+            leaf(
+                int(vector["cash"]),
+                dict(numbers(p, "instrument", "lots") for p in vector["positions"]),
+            ),
             [numbers(m, "market", "strikeValue") for m in vector["markets"]],
             [
                 # One that is not fixed in time may have a price all the same: fixed at BEFORE.
@@ -98,7 +102,7 @@ def books(draw: st.DrawFn) -> dict[str, Any]:
     prices = {
         key: (
             min(draw(st.integers(0, 120_000)), caps[key]),
-            draw(st.sampled_from([0, 1, BEFORE - 1, BEFORE])),
+            draw(st.sampled_from([0, 1, 490 * 3600, BEFORE - 1, BEFORE])),
         )
         for key in series
     }
@@ -115,6 +119,8 @@ def books(draw: st.DrawFn) -> dict[str, Any]:
         "instruments": instruments,
         "positions": [(index, draw(lots)) for index, *_ in instruments],
         "cash": draw(st.integers(-(1 << 63), (1 << 63) - 1)),
+        # between the expiries, one of which lies ahead then and is not asked for its price
+        "before": draw(st.sampled_from([480 * 3600, 480 * 3600 + 1, 504 * 3600, BEFORE])),
     }
 
 
@@ -130,15 +136,18 @@ def test_worst_of_any_book_is_the_model_s(
             (terms[index], lots) for index, lots in book["positions"]
         )
     ]
-    fixed = {key: price for key, (price, time) in book["prices"].items() if 0 < time < BEFORE}
+    fixed = {
+        key: price
+        for key, (price, time) in book["prices"].items()
+        if 0 < time < book["before"] and key[1] * 3600 < book["before"]
+    }
     expected = margin.worst(book["cash"], legs, book["caps"], fixed)
     call = harness.worst(
-        book["cash"],
-        [position(*held) for held in book["positions"]],
+        leaf(book["cash"], dict(book["positions"])),
         list(book["markets"].items()),
         [(*key, book["caps"][key], *book["prices"][key]) for key in book["caps"]],
         [(i, market, kind, expiry, k) for i, market, expiry, kind, k in book["instruments"]],
-        BEFORE,
+        book["before"],
     )
     assert shared_chain.call(call) == expected
 
@@ -150,8 +159,7 @@ def test_worst_asks_no_price_of_an_expiry_that_lies_ahead(
     """One that SettlementPrices could never have fixed; it would count but for that."""
     before = 480 * 3600 + 1 - early
     call = harness.worst(
-        0,
-        [position(1, 1)],
+        leaf(0, {1: 1}),
         [(1, 1)],
         [(1, 480, 100, 70, 1)],
         [(1, 1, InstrumentKind.CALL, 480, 20)],
@@ -162,6 +170,6 @@ def test_worst_asks_no_price_of_an_expiry_that_lies_ahead(
 
 def test_worst_asks_for_nothing_it_does_not_need(shared_chain: Chain, harness: Any) -> None:
     """The harness refuses unexpected questions, so that a silent default cannot pass."""
-    assert shared_chain.call(harness.worst(-5, [], [], [], [], BEFORE)) == -5
+    assert shared_chain.call(harness.worst(leaf(-5, {}), [], [], [], BEFORE)) == -5
     with reverts("NotTold", 9):
-        shared_chain.call(harness.worst(0, [position(9, 1)], [], [], [], BEFORE))
+        shared_chain.call(harness.worst(leaf(0, {9: 1}), [], [], [], BEFORE))

@@ -61,7 +61,7 @@ LAYOUTS = {
         Layout("Position", (24, -40), total=64),
         Layout("MarketWord", (64, 32, 32)),
         Layout("FeesWord", (-32, -32, -32, -32, 40)),
-        Layout("ExpiryWord", (56, 16)),
+        Layout("ExpiryWord", (56, 16, 32)),
         Layout("PriceWord", (64, 40)),
     )
 }

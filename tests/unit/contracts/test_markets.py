@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matcher.chain.deployment import deploy
+from matcher.reference.leaf import Account, leaf_words
 from matcher.reference.symbols import symbol
 from matcher.reference.tree import keccak
 from tests.support.chain import account, reverts
@@ -339,16 +340,21 @@ def test_instruments_read_back_four_to_a_slot(exchange: Exchange) -> None:
 
 
 def test_instruments_read_back_as_legs_of_margin(exchange: Exchange) -> None:
-    """market:8 expiry:24 strike:56 isCall:8 lots:40, the strike in atoms; 0 if none is listed."""
+    """market:8 expiry:24 cap:56 strike:56 isCall:8 lots:40, strike and cap in atoms; nothing but the
+    lots if none is listed."""
     dear = exchange.list_market("DEAR", strike_value=(1 << 32) - 1)
     exchange.open_expiry(dear, EXPIRY, cap=(1 << 56) - 1)
     (last,) = exchange.list_instruments((dear, 0, EXPIRY, (1 << 24) - 2))
-    legs = call(exchange, "legsOf", [1, 9, 2, last, 0, 1, (1 << 24) - 1])
-    call_100 = MARKET << 128 | EXPIRY << 104 | 100 * TOKENS << 48 | 1 << 40
+    call_100 = MARKET << 184 | EXPIRY << 160 | CAP << 104 | 100 * TOKENS << 48 | 1 << 40
     strike = ((1 << 24) - 2) * ((1 << 32) - 1)
-    far = dear << 128 | EXPIRY << 104 | strike << 48 | 1 << 40
-    assert legs == (call_100, 0, call_100 - (1 << 40), far, 0, call_100, 0)
-    assert call(exchange, "legsOf", []) == ()
+    far = dear << 184 | EXPIRY << 160 | ((1 << 56) - 1) << 104 | strike << 48 | 1 << 40
+    terms = {1: call_100, 2: call_100 - (1 << 40), last: far, 9: 0, (1 << 24) - 1: 0}
+    lots = dict(zip(terms, (1, -1, (1 << 39) - 1, -(1 << 39), 7), strict=True))
+    for count in range(len(terms) + 1):
+        words = leaf_words(Account(-1, positions=dict(list(lots.items())[:count])))
+        legs = call(exchange, "legsOf", [word.to_bytes(32, "big") for word in words])
+        held = sorted(list(terms)[:count])
+        assert list(legs) == [terms[index] | lots[index] % (1 << 40) for index in held]
 
 
 def test_instruments_are_listed_all_or_none(exchange: Exchange) -> None:
