@@ -7,6 +7,7 @@ account, 10 above a word of slots), accounts hold 32 positions, and hardly a byt
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from matcher.reference.leaf import Account, Slot
@@ -14,7 +15,13 @@ from matcher.reference.orderfile import Signed
 from matcher.reference.state import State
 from matcher.reference.tree import keccak
 from matcher.reference.words import CHUNK_OPS, Fill, Op, Release, Transfer
-from matcher.types import ACCOUNT_TREE_DEPTH, MAX_POSITIONS, SLOT_TREE_DEPTH, Order
+from matcher.types import (
+    ACCOUNT_TREE_DEPTH,
+    MAX_POSITIONS,
+    SLOT_TREE_DEPTH,
+    InstrumentKind,
+    Order,
+)
 from matcher.types import Transfer as TransferMessage
 from tests.gas.flows import Stage
 from tests.support.chain import Receipt, account
@@ -29,6 +36,10 @@ GENERATION = ORDER >> 12
 FOREVER = (1 << 40) - 1
 KEY = account("session key")
 QUANTITY = 0xFEDCBA98  # lots
+# Series of 32 instruments by ascending index: of the orders that a search went through, the one
+# that LibSort takes longest to sort.
+HARD = (14, 20, 21, 23, 24, 25, 26, 18, 30, 31, 29, 28, 27, 5, 17, 19)
+HARD += (0, 1, 2, 3, 4, 15, 16, 13, 6, 7, 8, 9, 22, 10, 11, 12)
 
 
 # --- margin ---------------------------------------------------------------------------------------
@@ -38,20 +49,29 @@ def judge_margin(stage: Stage) -> None:
     """Both leaves hold 32 positions; no two instruments of both share a word, nor an expiry.
 
     In one market, in as many as there can be, and in one market whose expiries have all passed
-    without a price, which has to be looked for.
+    without a price, which has to be looked for. Last, all of it together, and the instruments
+    listed in an order that is hard to sort: nothing that was found costs more.
     """
     for blobs in (False, True):
         with stage.chain.passing():
             trials = Trials(own(stage).exchange)
-            prove(stage, trials, "32-positions", [1] * 2 * MAX_POSITIONS, blobs)
+            held = hold(trials.exchange, [1] * 2 * MAX_POSITIONS)
+            prove(stage, trials, "32-positions", held, blobs)
         with stage.chain.passing():
             trials = Trials(own(stage).exchange)
-            names = [f"M{number:02}" for number in range(2 * MAX_POSITIONS)]
-            markets = [trials.exchange.list_market(name) for name in names]
-            prove(stage, trials, "64-markets", markets, blobs)
+            held = hold(trials.exchange, many(trials.exchange))
+            prove(stage, trials, "64-markets", held, blobs)
         with stage.chain.passing():
             trials = Trials(own(stage).exchange)
-            prove(stage, trials, "expired", [1] * 2 * MAX_POSITIONS, blobs, passed=True)
+            held = hold(trials.exchange, [1] * 2 * MAX_POSITIONS)
+            pass_expiries(trials)
+            prove(stage, trials, "expired", held, blobs)
+        with stage.chain.passing():
+            trials = Trials(own(stage).exchange)
+            hard = [*HARD, *(MAX_POSITIONS + place for place in HARD)]
+            held = hold(trials.exchange, many(trials.exchange), hard, kind=InstrumentKind.PUT)
+            pass_expiries(trials)
+            prove(stage, trials, "dearest", held, blobs)
 
 
 def judge_release(stage: Stage) -> None:
@@ -69,14 +89,8 @@ def judge_release(stage: Stage) -> None:
             )
 
 
-def prove(
-    stage: Stage, trials: Trials, name: str, markets: list[int], blobs: bool, passed: bool = False
-) -> None:
+def prove(stage: Stage, trials: Trials, name: str, held: list[int], blobs: bool) -> None:
     """Convict an account of having lost what it did not have."""
-    held = hold(trials.exchange, markets)
-    if passed:
-        trials.chain.at((EXPIRY + 24 * len(held)) * 3600 + 1)
-        trials.chain.mine()
     before = around(ACCOUNT, leaf(held[:MAX_POSITIONS], -(1 << 61) - 0x0102030405060708))
     after = around(ACCOUNT, leaf(held[MAX_POSITIONS:], -(1 << 63) + 0x0102030405060708))
     case = full_batch(trials, after, others(CHUNK_OPS), blobs, before=before)
@@ -84,15 +98,40 @@ def prove(
     note(stage, trials, f"margin-{name}", receipt, blobs)
 
 
-def hold(exchange: Exchange, markets: list[int]) -> list[int]:
-    """An instrument of each of these markets, each in an expiry and a word of its own."""
-    listed = []
+def many(exchange: Exchange) -> list[int]:
+    """As many markets as two leaves can name."""
+    return [exchange.list_market(f"M{number:02}") for number in range(2 * MAX_POSITIONS)]
+
+
+def pass_expiries(trials: Trials) -> None:
+    """Let all expiries pass that `hold` opens; nobody settles them."""
+    trials.chain.at((EXPIRY + 24 * 2 * MAX_POSITIONS) * 3600 + 1)
+    trials.chain.mine()
+
+
+def hold(
+    exchange: Exchange,
+    markets: list[int],
+    order: Sequence[int] | None = None,
+    kind: int | None = None,
+) -> list[int]:
+    """An instrument of each of these markets, each in an expiry and a word of its own.
+
+    Parameters
+    ----------
+    order : sequence of int or None
+        Of which of the markets the first index is, the second, and so on; None: as they stand.
+    kind : InstrumentKind or None
+        None: calls and puts in turn.
+    """
     for number, market in enumerate(markets):
-        expiry = EXPIRY + 24 * (number + 1)
-        exchange.open_expiry(market, expiry, CAP)
+        exchange.open_expiry(market, EXPIRY + 24 * (number + 1), CAP)
+    listed = []
+    for number in range(len(markets)) if order is None else order:
+        kind_of = number % 2 if kind is None else kind
         strikes = [1 + (4 * number + i) * 7 % (CAP // TOKENS - 1) for i in range(4)]
         listed += exchange.list_instruments(
-            *((market, number % 2, expiry, strike) for strike in strikes)
+            *((markets[number], kind_of, EXPIRY + 24 * (number + 1), strike) for strike in strikes)
         )
     return listed[::4]
 

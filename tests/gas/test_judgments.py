@@ -19,13 +19,9 @@ BYTES = 128 * 1024  # of calldata in one transaction
 LIMITS = {
     **{
         f"margin-{what}-{mode}": 1_000_000
-        for what in ("32-positions", "release")
+        for what in ("32-positions", "64-markets", "expired", "dearest", "release")
         for mode in ("calldata", "blobs")
     },
-    "margin-64-markets-calldata": 1_000_000,
-    "margin-64-markets-blobs": 1_100_000,
-    "margin-expired-calldata": 1_000_000,
-    "margin-expired-blobs": 1_200_000,
     "ask-calldata": 100_000,
     "ask-blobs": 160_000,
     "answer-order-calldata": 250_000,

@@ -340,8 +340,10 @@ def test_instruments_read_back_four_to_a_slot(exchange: Exchange) -> None:
 
 
 def test_instruments_read_back_as_legs_of_margin(exchange: Exchange) -> None:
-    """market:8 expiry:24 cap:56 strike:56 isCall:8 lots:40, strike and cap in atoms; nothing but the
-    lots if none is listed."""
+    """market:8 expiry:24 cap:56 strike:56 isCall:8 lots:40, strike and cap in atoms.
+
+    Nothing but the lots if the instrument is not listed.
+    """
     dear = exchange.list_market("DEAR", strike_value=(1 << 32) - 1)
     exchange.open_expiry(dear, EXPIRY, cap=(1 << 56) - 1)
     (last,) = exchange.list_instruments((dear, 0, EXPIRY, (1 << 24) - 2))

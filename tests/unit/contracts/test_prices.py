@@ -74,6 +74,21 @@ def test_settle_fixes_the_median_once_with_its_time(expired: Exchange) -> None:
     assert price_of(expired) == (HUNDRED, EXPIRES_AT)
 
 
+def test_prices_of_several_series_stand_in_the_order_of_asking(expired: Exchange) -> None:
+    """`price:64 | date:40 | zero:152`; 0 for what is not fixed."""
+    settle(expired, expired.reports([HUNDRED] * 3))
+    word = HUNDRED << 192 | EXPIRES_AT << 152
+    asked = {
+        MARKET << 24 | EXPIRY: word,
+        MARKET << 24 | EXPIRY + 24: 0,
+        MARKET + 1 << 24 | EXPIRY: 0,
+        0: 0,
+    }
+    for series in (list(asked), list(asked)[::-1], [*asked, *asked], []):
+        call = expired.prices.functions.pricesOf(series)
+        assert list(expired.chain.call(call)) == [asked[one] for one in series]
+
+
 def test_settle_of_two_takes_the_lower_middle(expired: Exchange) -> None:
     assert (
         settle(expired, expired.reports([HUNDRED, HUNDRED + 5])).event("PriceFixed")["price"]
