@@ -60,6 +60,12 @@ class SwitchFiles:
                 self._path(kept).unlink()
             sync_directory(self._directory)
 
+    def clear(self, account: int, signer: bytes) -> None:
+        """Forget the switch of an account and signer, whichever gateway's it is."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path_of(account, signer).unlink()
+            sync_directory(self._directory)
+
     def __iter__(self) -> Iterator[Kept]:
         """Switches of this gateway; what cannot be read was never answered."""
         for path in sorted(self._directory.glob("*.json")):
@@ -68,7 +74,10 @@ class SwitchFiles:
                 yield kept
 
     def _path(self, kept: Kept) -> Path:
-        return self._directory / f"{kept.terms.account}-{kept.signer.hex()}.json"
+        return self._path_of(kept.terms.account, kept.signer)
+
+    def _path_of(self, account: int, signer: bytes) -> Path:
+        return self._directory / f"{account}-{signer.hex()}.json"
 
     @staticmethod
     def _read(path: Path) -> Kept | None:

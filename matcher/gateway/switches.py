@@ -141,11 +141,12 @@ class Switches:
             if asked.timeout:
                 self._check(known)
         if not asked.timeout:
-            return await self._disarm(known.key)
+            return await self._disarm(known)
         fresh = self._armed.get(known.key) is not known or known.timeout != asked.timeout
         known.timeout, known.session = asked.timeout, session
         self._set(known)
-        if fresh:
+        # Of several gateways another may have it meanwhile, and would fire it.
+        if fresh or not await self._is_ours(known):
             # Finished also if who asked is gone by then: what fires looks at the file.
             await asyncio.shield(asyncio.create_task(self._keep(known)))
         return {"switch": known.json()}
@@ -229,11 +230,14 @@ class Switches:
         del self._armed[switch.key]
         del self._by_signature[switch.verified.signature]
 
-    async def _disarm(self, key: Key) -> Json:
-        switch = self._armed.get(key)
+    async def _disarm(self, known: _Switch) -> Json:
+        """Disarm what is armed of the same account and signer, at whichever gateway."""
+        switch = self._armed.get(known.key)
         if switch is not None:
             self._drop(switch)
-            await self._forget(switch)
+        if self._files is not None:
+            async with self._writing:
+                await asyncio.to_thread(self._files.clear, *known.key)
         return {"switch": None}
 
     # --- when it fires ----------------------------------------------------------------------------
