@@ -23,7 +23,6 @@ from matcher.types import (
 _I32: Final = 1 << 31
 TICK_VALUE_END: Final = 1 << 31  # atoms: a price is below 2^63
 STRIKE_VALUE_END: Final = 1 << 38  # atoms: a strike is below 2^62
-MONEY_END: Final = 1 << 62  # atoms
 _BOTH: Final = OrderFlag.IOC | OrderFlag.FOK
 _MESSAGES: Final = (Kind.PLACE, Kind.CANCEL, Kind.CANCEL_ALL, Kind.AMEND)
 _SENDINGS: Final = (Kind.WITHDRAW, Kind.TRANSFER)
@@ -139,7 +138,11 @@ def _faults_of_facts(facts: Records, limits: Limits) -> Iterator[Fault]:
     number = facts["instrument"]
     beyond = (number == 0) | (number >= limits.books)
     yield "instrument", instrument & beyond, f"1 to {limits.books - 1}"
-    money = np.isin(kind, (Kind.DEPOSITED, Kind.ASKED, Kind.KEY_SET))
-    yield "value", money & ((value < 0) | (value >= MONEY_END)), "0 to 2^62 - 1"
+    for which, end, allowed in (
+        (Kind.DEPOSITED, U56, "0 to 2^56 - 1"),  # all of an account's life (Vault.sol)
+        (Kind.ASKED, U24, "0 to 2^24 - 1"),
+        (Kind.KEY_SET, layout.FOREVER - 1, "0 to 2^62 - 2"),
+    ):
+        yield "value", (kind == which) & ((value < 0) | (value > end)), allowed
     signs = (kind == Kind.KEY_SET) | (kind == Kind.ACCOUNT_OPENED)
     yield "signer", signs & (facts["signer"] == 0), "the number of the address"

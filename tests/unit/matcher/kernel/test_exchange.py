@@ -450,7 +450,10 @@ def test_command_out_of_its_range_is_refused_at_the_edge(fields: dict[str, Any],
         (CommandKind.INSTRUMENT_LISTED, {"instrument": 0}, "instrument"),
         (CommandKind.INSTRUMENT_LISTED, {"instrument": 1, "value": 2}, "value"),
         (CommandKind.INSTRUMENT_LISTED, {"instrument": 1, "strike": 1 << 24}, "strike"),
-        (CommandKind.DEPOSITED, {"value": 1 << 62}, "value"),
+        (CommandKind.DEPOSITED, {"value": 1 << 56}, "value"),
+        (CommandKind.DEPOSITED, {"value": -1}, "value"),
+        (CommandKind.ASKED, {"value": 1 << 24}, "value"),
+        (CommandKind.ASKED, {"value": -1}, "value"),
         (CommandKind.PRICE_FIXED, {"value": -1}, "value"),
     ],
 )
@@ -488,9 +491,16 @@ def test_lines_that_end_within_an_annex_are_refused() -> None:
 
 def test_deposits_of_more_than_there_can_be_change_nothing() -> None:
     matching = desk()
-    events = matching.submit(fact(CommandKind.DEPOSITED, account=2, value=(1 << 62) - 1))
+    events = matching.run(fact(CommandKind.DEPOSITED, account=2, value=(1 << 62) - 1))
     assert told(events) == [("FAULT", 0, 0)]
     assert int(matching.pools.arrays["accounts"][2]["deposited"]) == RICH
+
+
+def test_account_may_deposit_as_much_as_the_vault_counts() -> None:
+    matching = desk()
+    events = matching.submit(fact(CommandKind.DEPOSITED, account=2, value=(1 << 56) - 1))
+    assert "FAULT" not in {name for name, *_ in told(events)}
+    assert int(matching.pools.arrays["accounts"][2]["deposited"]) == (1 << 56) - 1
 
 
 def test_lines_of_another_layout_are_refused() -> None:
