@@ -80,7 +80,8 @@ library Blobs {
         require(holds, WordNotInBlob(versionedHash, element + 1, low));
     }
 
-    /// Whether the blob's polynomial is `value` at `z`.
+    /// Whether the blob's polynomial is `value` at `z`. On a chain without the precompile the call
+    /// succeeds, too, and returns nothing: only what it must return says that it looked.
     function _evaluates(
         bytes32 versionedHash,
         uint256 z,
@@ -89,9 +90,11 @@ library Blobs {
         uint256 proofAt
     ) private view returns (bool holds) {
         address precompile = POINT_EVALUATION;
-        // (holds,) = POINT_EVALUATION.staticcall(
+        // (bool success, bytes memory answer) = POINT_EVALUATION.staticcall(
         //     abi.encodePacked(versionedHash, z, value, commitment, proof)
-        // ) in scratch memory beyond the free pointer. What it returns are constants.
+        // );
+        // holds = success && keccak256(answer) == keccak256(abi.encode(ELEMENTS, MODULUS));
+        // in memory beyond the free pointer, and the answer in scratch space.
         assembly ("memory-safe") {
             let start := mload(0x40)
             mstore(start, versionedHash)
@@ -99,7 +102,10 @@ library Blobs {
             mstore(add(start, 0x40), value)
             calldatacopy(add(start, 0x60), commitmentAt, COMMITMENT_BYTES)
             calldatacopy(add(start, 0x90), proofAt, PROOF_BYTES)
-            holds := staticcall(gas(), precompile, start, 0xc0, 0, 0)
+            holds := staticcall(gas(), precompile, start, 0xc0, 0, 0x40)
+            let isWhole := eq(returndatasize(), 0x40)
+            let isConstant := and(eq(mload(0), ELEMENTS), eq(mload(0x20), MODULUS))
+            holds := and(holds, and(isWhole, isConstant))
         }
     }
 

@@ -8,8 +8,43 @@ FORGED = ("tests/property/test_inv_s9_forged_witnesses.py",)
 OPENINGS = "libraries/Openings.sol"
 SPOTS = "libraries/Spots.sol"
 MERKLE = "libraries/Merkle.sol"
+BLOBS = "libraries/Blobs.sol"
+PRECOMPILE = ("tests/findings/test_words_of_a_chain_without_the_precompile.py",)
+HARNESS = ("mocks/OpeningsHarness.sol",)
 
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "a precompile that returns nothing has looked",
+        BLOBS,
+        "holds := and(holds, and(isWhole, isConstant))",
+        "",
+        PRECOMPILE,
+        compiled=HARNESS,
+    ),
+    Mutant(
+        "a precompile that returns something more has looked",
+        BLOBS,
+        "holds := and(holds, and(isWhole, isConstant))",
+        "holds := and(holds, isConstant)",
+        PRECOMPILE,
+        compiled=HARNESS,
+    ),
+    Mutant(
+        "a precompile of another field has looked",
+        BLOBS,
+        "and(eq(mload(0), ELEMENTS), eq(mload(0x20), MODULUS))",
+        "eq(mload(0), ELEMENTS)",
+        PRECOMPILE,
+        compiled=HARNESS,
+    ),
+    Mutant(
+        "a precompile of smaller blobs has looked",
+        BLOBS,
+        "and(eq(mload(0), ELEMENTS), eq(mload(0x20), MODULUS))",
+        "eq(mload(0x20), MODULUS)",
+        PRECOMPILE,
+        compiled=HARNESS,
+    ),
     of_library(
         "any words are the batch's",
         OPENINGS,

@@ -90,7 +90,9 @@ contract BlobPointsTest {
 
     function _answer(uint256 z, uint256 value, bytes memory commitment, bytes memory proof) private {
         CHEATS.mockCall(
-            _POINT_EVALUATION, abi.encodePacked(_HASH, z, value, commitment, proof), new bytes(64)
+            _POINT_EVALUATION,
+            abi.encodePacked(_HASH, z, value, commitment, proof),
+            abi.encode(uint256(4096), _MODULUS)
         );
     }
 
