@@ -48,7 +48,6 @@ from matcher.kernel.fields import (
 from matcher.kernel.groups import block_at
 from matcher.kernel.layout import (
     PAGE_SLOTS,
-    PLAN_MEETS,
     PLAN_NONE,
     PLAN_ORDER,
     PLAN_PLACE,
@@ -142,10 +141,10 @@ def ask_for_records(c: int, plan: int) -> None:
             prefetch(level)
             opposite = side_of(instrument, 1 - sells)
             best = best_of(c, opposite)
-            if crosses(tick, sells, best):
-                set_plan_kind(plan, PLAN_MEETS)
-                set_plan_order(plan, near_level(c, opposite, best))
-                prefetch(plan_order(plan))
+            none = near_level(c, 0, 0)
+            meets = near_level(c, opposite, best) if crosses(tick, sells, best) else none
+            set_plan_order(plan, meets)
+            prefetch(meets)
 
 
 @inlined
@@ -153,19 +152,13 @@ def ask_for_named(c: int, plan: int) -> None:
     """Third: what those name; of an order that crosses, the one that it will meet."""
     kind = plan_kind(plan)
     if kind == PLAN_ORDER:
-        number = open_order(plan_slot(plan))
-        if number == 0:
-            set_plan_kind(plan, PLAN_NONE)
-        else:
-            set_plan_order(plan, order_at(c, number))
-            prefetch(plan_order(plan))
-    elif kind != PLAN_NONE:
+        set_plan_order(plan, order_at(c, open_order(plan_slot(plan))))
+        prefetch(plan_order(plan))
+    elif kind == PLAN_PLACE:
         ask_for_group(c, plan_holding(plan))
-        if kind == PLAN_MEETS:
-            set_plan_order(plan, order_at(c, level_head(plan_order(plan))))
-            prefetch(plan_order(plan))
-        else:
-            prefetch(order_at(c, level_tail(plan_level(plan))))
+        set_plan_order(plan, order_at(c, level_head(plan_order(plan))))
+        prefetch(plan_order(plan))
+        prefetch(order_at(c, level_tail(plan_level(plan))))
 
 
 @inlined
@@ -178,11 +171,10 @@ def ask_for_neighbors(c: int, plan: int) -> None:
         prefetch(plan_holding(plan))
         prefetch(order_at(c, order_next(order)))
         prefetch(order_at(c, order_previous(order)))
-    elif kind != PLAN_NONE:
+    elif kind == PLAN_PLACE:
         ask_for_block(c, plan_holding(plan))
-        if kind == PLAN_MEETS:
-            prefetch(holding_of(c, plan_order(plan)))
-            prefetch(slot_at(c, order_slot(plan_order(plan))))
+        prefetch(holding_of(c, plan_order(plan)))
+        prefetch(slot_at(c, order_slot(plan_order(plan))))
 
 
 @inlined
@@ -195,7 +187,7 @@ def ask_for_rest(c: int, plan: int) -> None:
         prefetch(near_level(c, side, order_tick(order)))
         prefetch(book_at(c, holding_instrument(holding)))
         ask_for_group(c, holding)
-    elif kind == PLAN_MEETS:
+    elif kind == PLAN_PLACE:
         holding = holding_of(c, plan_order(plan))
         prefetch(account_at(c, holding_account(holding)))
         ask_for_group(c, holding)
