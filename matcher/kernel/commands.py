@@ -49,15 +49,15 @@ _CHAIN_BLOCK = int(CommandKind.CHAIN_BLOCK)
 
 
 @inlined
-def apply(c: int, command: int) -> None:
-    """One command."""
+def apply(c: int, command: int, plan: int) -> None:
+    """One command, with what is known of it."""
     kind = command_kind(command)
     if kind == _PLACE:
-        place(c, command)
+        place(c, command, plan)
     elif kind == _CANCEL:
-        cancel(c, command)
+        cancel(c, command, plan)
     elif kind == _AMEND:
-        amend(c, command)
+        amend(c, command, plan)
     elif kind == _CANCEL_ALL:
         cancel_all(c, command)
     elif kind == _CLOCK or kind == _CHAIN_BLOCK:  # noqa: SIM109 - kernels have no tuples

@@ -4,7 +4,12 @@ An exchange that does not fit the caches is read at random: a slot, its order, w
 it, the holding, the group, the maker that an order will meet. Each of them says where the next one
 lies; so the commands ahead are looked at in five steps, `STEP` commands apart, and each step reads
 only what the one before has asked for. What a step has found stands in the command's plan. A hint
-may be wrong: it reads records that there are, and changes nothing but plans.
+may be wrong: it reads records that there are, and changes nothing but plans. Where there is no such
+record, the one of number 0 is asked for, which is near: to ask first whether there is one costs
+more.
+
+Two things that were found on the way are not looked for again when the command's turn comes: its
+slot (`planned_slot`) and its holding (`planned_holding`).
 """
 
 from matcher.kernel.accounts import account_at, book_at, group_of, holding_at, holding_of
@@ -56,8 +61,15 @@ from matcher.kernel.layout import (
 )
 from matcher.kernel.margin_layout import group_block, group_quads
 from matcher.kernel.memory import inlined, prefetch
-from matcher.kernel.slots import key_of, open_order, slot_at
-from matcher.kernel.tables import HASH_BITS, LOW_HALF, PAGE_BITS, holding_hash, page_home
+from matcher.kernel.slots import find_slot, key_of, open_order, slot_at
+from matcher.kernel.tables import (
+    HASH_BITS,
+    LOW_HALF,
+    PAGE_BITS,
+    find_holding,
+    holding_hash,
+    page_home,
+)
 
 _PLACE = int(CommandKind.PLACE)
 _CANCEL = int(CommandKind.CANCEL)
@@ -117,7 +129,15 @@ def ask_for_entries(c: int, plan: int, command: int) -> None:
         prefetch(entry)
         prefetch(account_at(c, account))
     else:
-        set_plan_kind(plan, PLAN_NONE)
+        forget(plan)
+
+
+@inlined
+def slot_in(word: int, command: int) -> int:
+    """Slot of a command's id, if the word of a table is that of its page; else 0."""
+    page = word & ((1 << PAGE_BITS) - 1)
+    found = page != 0 and word >> PAGE_BITS == key_of(command_account(command), command_id(command))
+    return PAGE_SLOTS * page + command_id(command) % PAGE_SLOTS if found else 0
 
 
 @inlined
@@ -126,18 +146,17 @@ def ask_for_records(c: int, plan: int) -> None:
     kind = plan_kind(plan)
     if kind != PLAN_NONE:
         command = plan_line(plan)
-        page = entry_word(plan_slot(plan)) & ((1 << PAGE_BITS) - 1)
-        slot = slot_at(c, PAGE_SLOTS * page + command_id(command) % PAGE_SLOTS)
+        slot = slot_in(entry_word(plan_slot(plan)), command)
         set_plan_slot(plan, slot)
-        prefetch(slot)
+        prefetch(slot_at(c, slot))
         if kind == PLAN_PLACE:
-            holding = holding_at(c, entry_word(plan_holding(plan)) & LOW_HALF)
+            holding = entry_word(plan_holding(plan)) & LOW_HALF
             instrument, sells = command_instrument(command), command_sells(command)
             tick = command_tick(command)
             level = near_level(c, side_of(instrument, sells), tick)
             set_plan_holding(plan, holding)
             set_plan_level(plan, level)
-            prefetch(holding)
+            prefetch(holding_at(c, holding))
             prefetch(level)
             opposite = side_of(instrument, 1 - sells)
             best = best_of(c, opposite)
@@ -152,10 +171,10 @@ def ask_for_named(c: int, plan: int) -> None:
     """Third: what those name; of an order that crosses, the one that it will meet."""
     kind = plan_kind(plan)
     if kind == PLAN_ORDER:
-        set_plan_order(plan, order_at(c, open_order(plan_slot(plan))))
+        set_plan_order(plan, order_at(c, open_order(slot_at(c, plan_slot(plan)))))
         prefetch(plan_order(plan))
     elif kind == PLAN_PLACE:
-        ask_for_group(c, plan_holding(plan))
+        ask_for_group(c, holding_at(c, plan_holding(plan)))
         set_plan_order(plan, order_at(c, level_head(plan_order(plan))))
         prefetch(plan_order(plan))
         prefetch(order_at(c, level_tail(plan_level(plan))))
@@ -167,12 +186,11 @@ def ask_for_neighbors(c: int, plan: int) -> None:
     kind = plan_kind(plan)
     if kind == PLAN_ORDER:
         order = plan_order(plan)
-        set_plan_holding(plan, holding_of(c, order))
-        prefetch(plan_holding(plan))
+        prefetch(holding_of(c, order))
         prefetch(order_at(c, order_next(order)))
         prefetch(order_at(c, order_previous(order)))
     elif kind == PLAN_PLACE:
-        ask_for_block(c, plan_holding(plan))
+        ask_for_block(c, holding_at(c, plan_holding(plan)))
         prefetch(holding_of(c, plan_order(plan)))
         prefetch(slot_at(c, order_slot(plan_order(plan))))
 
@@ -182,7 +200,8 @@ def ask_for_rest(c: int, plan: int) -> None:
     """Fifth: an order's level and group, and the maker's account and group."""
     kind = plan_kind(plan)
     if kind == PLAN_ORDER:
-        order, holding = plan_order(plan), plan_holding(plan)
+        order = plan_order(plan)
+        holding = holding_of(c, order)
         side = side_of(holding_instrument(holding), order_sells(order))
         prefetch(near_level(c, side, order_tick(order)))
         prefetch(book_at(c, holding_instrument(holding)))
@@ -191,3 +210,31 @@ def ask_for_rest(c: int, plan: int) -> None:
         holding = holding_of(c, plan_order(plan))
         prefetch(account_at(c, holding_account(holding)))
         ask_for_group(c, holding)
+
+
+# --- what was found -------------------------------------------------------------------------------
+
+
+@inlined
+def forget(plan: int) -> None:
+    """Nothing is known of a command."""
+    set_plan_kind(plan, PLAN_NONE)
+    set_plan_slot(plan, 0)
+    set_plan_holding(plan, 0)
+
+
+@inlined
+def planned_slot(c: int, plan: int, account: int, message: int) -> int:
+    """Number of the slot of an id, as `find_slot`: pages stay where they were found."""
+    slot = plan_slot(plan)
+    return slot if slot != 0 else find_slot(c, account, message)
+
+
+@inlined
+def planned_holding(c: int, plan: int, account: int, instrument: int) -> int:
+    """Number of a holding, as `find_holding`: what was found is one still, or is looked for."""
+    number = plan_holding(plan)
+    at = holding_at(c, number)
+    if holding_account(at) == account and holding_instrument(at) == instrument:
+        return number
+    return find_holding(c, account, instrument)

@@ -136,7 +136,9 @@ Slot, 48 bytes: an order slot of an account; a page has eight. Page, 16 bytes: w
 
     order   the open order; SEEN is added once anything was seen in the slot
 
-Plan, 64 bytes: what is known of a command that lies ahead (`matcher.kernel.hints`); addresses::
+Plan, 64 bytes: what is known of a command that lies ahead (`matcher.kernel.hints`). `slot` and
+`holding` are addresses of the entries where they may stand, then numbers, 0: not known; `order` is
+the address of the level that an order meets, then of the order that is met, or that is open::
 
     | kind (0): PLAN_... | line (8) | slot (16) | holding (24) | level (32) | order (40) | 0 |
 
@@ -480,10 +482,9 @@ SLOT_BITS: Final = 12  # an order's slot is the low bits of its id
 PAGE_SLOTS: Final = 8
 SEEN: Final = 1 << 31  # in a slot's `order`
 PLANS: Final = 32
-PLAN_NONE: Final = 0  # nothing to ask for
+PLAN_NONE: Final = 0  # nothing is known, and nothing to ask for
 PLAN_PLACE: Final = 1
 PLAN_ORDER: Final = 2  # a command about one open order
-PLAN_MEETS: Final = 3  # a PLACE that crosses
 WHEEL_DIGIT: Final = 6  # bits of time that one round of the timing wheel tells apart
 WHEEL_HEADS: Final = 11 << WHEEL_DIGIT  # for all times that there are
 NO_BID: Final = -1

@@ -45,7 +45,6 @@ from matcher.kernel.fields import (
     set_level_head,
     set_level_lots,
     set_level_tail,
-    set_plan_kind,
     set_word_bits,
 )
 from matcher.kernel.hints import (
@@ -56,9 +55,10 @@ from matcher.kernel.hints import (
     ask_for_neighbors,
     ask_for_records,
     ask_for_rest,
+    forget,
     plan_at,
 )
-from matcher.kernel.layout import PLAN_NONE, PLANS, VACANT, CommandKind
+from matcher.kernel.layout import PLANS, VACANT, CommandKind
 from matcher.kernel.memory import called, inlined, prefetch
 from matcher.kernel.program import program
 from matcher.kernel.tables import LOW_HALF, insert_far, insert_holding, insert_page, page_key
@@ -125,7 +125,7 @@ def first_ahead(c: int, commands: int, end: int) -> int:
     """The first command that is looked at ahead of its turn; before it, none is planned."""
     ahead = commands
     for number in range(PLANS):
-        set_plan_kind(plan_at(c, number), PLAN_NONE)
+        forget(plan_at(c, number))
         if number < STEP * STEPS and ahead < end:
             ahead = after(ahead)
     return ahead
@@ -139,7 +139,7 @@ def look_ahead(c: int, ahead: int, end: int, number: int) -> int:
         ask_for_entries(c, plan, ahead)
         ahead = after(ahead)
     else:
-        set_plan_kind(plan, PLAN_NONE)
+        forget(plan)
     ask_for_records(c, plan_at(c, number - STEP))
     ask_for_named(c, plan_at(c, number - 2 * STEP))
     ask_for_neighbors(c, plan_at(c, number - 3 * STEP))
@@ -158,6 +158,8 @@ def run(c: int, commands: int, end: int) -> int:
     command = ahead = commands
     ends, number = context_ends(c), 0
     is_hinted = is_large(c) and end - commands > _MANY
+    plan = plan_at(c, 0)
+    forget(plan)
     if is_hinted:
         ahead = first_ahead(c, commands, end)
     while command < end and not may_overflow(c):
@@ -167,8 +169,9 @@ def run(c: int, commands: int, end: int) -> int:
         prefetch(command + _STREAM + 64)
         if is_hinted:
             ahead = look_ahead(c, ahead, end, number)
+            plan = plan_at(c, number - STEP * STEPS)
             number += 1
-        apply(c, command)
+        apply(c, command, plan)
         command = after(command)
         if ends != 0:
             set_word_bits(ends, context_events_count(c))

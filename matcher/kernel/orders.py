@@ -94,6 +94,7 @@ from matcher.kernel.fields import (
     set_order_tick,
     set_order_timed,
 )
+from matcher.kernel.hints import planned_holding, planned_slot
 from matcher.kernel.layout import NOTHING, CommandMark
 from matcher.kernel.margin import NOT_BORNE, admit_order, resize_order
 from matcher.kernel.matching import add_open, cancel_order, fills_whole, match, release
@@ -101,7 +102,6 @@ from matcher.kernel.memory import called, inlined, prefetch
 from matcher.kernel.signers import signer_refusal
 from matcher.kernel.slots import (
     filled_by,
-    find_slot,
     generation_of,
     is_same,
     open_order,
@@ -109,7 +109,7 @@ from matcher.kernel.slots import (
     set_open_order,
     slot_at,
 )
-from matcher.kernel.tables import find_holding, sort_pairs
+from matcher.kernel.tables import sort_pairs
 from matcher.kernel.wheel import hang
 from matcher.types import OrderFlag
 
@@ -132,18 +132,18 @@ _AHEAD = 8  # orders
 
 
 @called
-def place(c: int, command: int) -> None:
+def place(c: int, command: int, plan: int) -> None:
     """Accept and match an order, or refuse it."""
     account, message = command_account(command), command_id(command)
     code = user_refusal(c, account)
     if code != 0:
         say_rejected(c, command, code, 0)
         return
-    slot = find_slot(c, account, message)
+    slot = planned_slot(c, plan, account, message)
     if is_same(c, slot, command, message):
         answer_duplicate(c, account, message, slot)
         return
-    holding = find_holding(c, account, command_instrument(command))
+    holding = planned_holding(c, plan, account, command_instrument(command))
     code = halted_refusal(c)
     if code == 0:
         code = order_refusal(c, command, slot, holding)
@@ -266,9 +266,9 @@ def rest(c: int, order: int, holding: int, account: int, book: int) -> None:
 
 
 @inlined
-def find_open(c: int, account: int, message: int) -> int:
+def find_open(c: int, plan: int, account: int, message: int) -> int:
     """Address of the open order of an id; 0 if there is none."""
-    slot = find_slot(c, account, message)
+    slot = planned_slot(c, plan, account, message)
     if slot == 0:
         return 0
     number = open_order(slot_at(c, slot))
@@ -288,11 +288,11 @@ def sender_refusal(c: int, command: int) -> int:
 
 
 @called
-def cancel(c: int, command: int) -> None:
+def cancel(c: int, command: int, plan: int) -> None:
     """Cancel one open order."""
     code, order = sender_refusal(c, command), 0
     if code == 0:
-        order = find_open(c, command_account(command), command_id(command))
+        order = find_open(c, plan, command_account(command), command_id(command))
         if order == 0:
             code = refused(c, _ORDER_UNKNOWN, command_id(command), 0)
     if code != 0:
@@ -326,7 +326,7 @@ def cancel_each(c: int, account: int, instrument: int, reason: int) -> None:
 
 
 @called
-def amend(c: int, command: int) -> None:
+def amend(c: int, command: int, plan: int) -> None:
     """Lower an order's quantity; it keeps its place."""
     code = user_refusal(c, command_account(command))
     if code == 0:
@@ -335,7 +335,7 @@ def amend(c: int, command: int) -> None:
         code = signer_refusal(c, command_account(command), command_signer(command))
     order = 0
     if code == 0:
-        order = find_open(c, command_account(command), command_id(command))
+        order = find_open(c, plan, command_account(command), command_id(command))
         code = amend_refusal(c, command, order)
     if code != 0:
         say_rejected(c, command, code, 0)
