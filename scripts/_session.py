@@ -156,10 +156,16 @@ def log_level_option(command: F) -> F:
 
 
 def quiet() -> None:
-    """Let the exchange's parts speak of what is wrong, not of what they do, beside the output."""
+    """Let the exchange's parts speak of what is wrong, not of what they do, beside the output.
+
+    Unless somebody in this process has said already what becomes of the log.
+    """
+    import structlog
+
     from matcher.settings import configure_logging
 
-    configure_logging("warning", False)
+    if not structlog.is_configured():
+        configure_logging("warning", False)
 
 
 def actions(group: click.Group) -> Callable[[str], Callable[[F], click.Command]]:
