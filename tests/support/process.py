@@ -70,6 +70,7 @@ class NodeThread(Watched):
         super().__init__()
         self._settings = settings
         self.error: Exception | None = None
+        structlog.reset_defaults()  # a command may have let through warnings alone
         structlog.configure(processors=[structlog.processors.format_exc_info, self._hear])
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
