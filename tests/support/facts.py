@@ -95,7 +95,8 @@ def _listings(context: Context) -> Slots:
             word = word << bits | value % (1 << bits)
         words[slot_of("Markets", "_fees", index)] = word << 88
     for key, cap in context.caps.items():
-        words[slot_of("Markets", "_expiries", *key)] = cap << 200 | 1 << 184
+        strike_value = context.markets[key[0]].strike_value
+        words[slot_of("Markets", "_expiries", *key)] = cap << 200 | 1 << 184 | strike_value << 152
     for index, listed in context.instruments.items():
         word = listed.market << 56 | listed.kind << 48 | listed.expiry << 24 | listed.strike
         words[slot_of("Markets", "_instruments", index // 4)] |= word << 64 * (3 - index % 4)
