@@ -202,6 +202,9 @@ def apart(work: Callable[[], int]) -> int:
     return answer
 
 
+PASS = 3 * 4096  # lines that are told at a time: what they answer is not kept
+
+
 def one_book(resting: int, seed: int) -> tuple[World, Records]:
     """An empty book with accounts, and orders that none of which crosses."""
     accounts = 4000
@@ -213,12 +216,13 @@ def one_book(resting: int, seed: int) -> tuple[World, Records]:
 def memory(resting: int, rounds: int, seed: int) -> Result:
     """Bytes of an order that rests."""
     world, made = one_book(resting, seed)
-    lines, calls = signed(made), told(made)
+    lines, calls = signed(made), told(made)  # three lines an order
 
     def ours() -> int:
         matching = kernel(world)
         before = resident()
-        matching.run(lines)
+        for at in range(0, len(lines), PASS):
+            matching.run(lines[at : at + PASS])
         if matching.live != resting:
             raise SystemExit(f"{matching.live} orders rest, not {resting}")
         return resident() - before
