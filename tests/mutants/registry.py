@@ -263,6 +263,6 @@ MUTANTS = (
         "a retired operator comes back",
         "require(!_operators[index].retired, OperatorIsRetired(index));",
         "",
-        OPERATORS,
+        REVERT,
     ),
 )
