@@ -173,7 +173,7 @@ def test_every_process_killed_under_load_loses_nothing_acknowledged(street: Stre
         assert node.terminate() == 0
     assert node.wait("node ended")
     check_journal(street, loads)
-    check_nothing_left(name)
+    check_nothing_left(street.data, name)
 
 
 def check_journal(street: Street, loads: list[Load]) -> None:

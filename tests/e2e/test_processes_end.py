@@ -69,7 +69,7 @@ def test_exchange_ends_with_its_supervisor_goes_on_with_the_next_and_not_on_a_da
         assert failed["reason"].startswith("matcher: JournalError: ")
         assert "damaged" in failed["reason"]
         assert node.process.wait(TIMEOUT) == 1
-    check_nothing_left("")
+    check_nothing_left(street.data)
 
 
 def batched(client: Client) -> int:

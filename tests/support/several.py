@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
+from matcher.processes.plan import run_of
 from matcher.processes.supervisor import ask_states
 from matcher.shared.segments import default_place, stamp_of
 from tests.support.process import TIMEOUT, NodeProcess, running_node
@@ -39,11 +41,12 @@ def agreeing(street: Any) -> dict[str, Any] | None:
     return {"sequence": sequence, "state": state, "rows": rows}
 
 
-def check_nothing_left(name: str) -> None:
-    """No process and no shared memory is left over."""
+def check_nothing_left(data: Path, name: str = "") -> None:
+    """No shared memory of the exchange in this directory is left over, nor what it published."""
     place = default_place()
     left = [path.name for path in place.iterdir()] if place.is_dir() else []
-    assert not [segment for segment in left if segment == name or segment.startswith("node-")]
+    ours = run_of(data)
+    assert not [segment for segment in left if segment == name or segment.startswith(ours)]
 
 
 def alive(pid: int) -> bool:
