@@ -92,7 +92,6 @@ _PLACE = int(CommandKind.PLACE)
 _TRADE = int(EventKind.TRADE)
 _IOC = int(OrderFlag.IOC)
 
-_AHEAD = 4 * STEP  # commands; the first look at one
 _LINES = 64 * 64  # bytes: commands come from memory that others wrote
 
 
@@ -105,8 +104,14 @@ def run_books(c: int, commands: int, end: int) -> int:
         Addresses of the context, of the first command, and behind the last one.
     """
     command, number = commands, 0
-    for ahead in range(_AHEAD):
+    for ahead in range(4 * STEP):
         look_at_id(c, plan_at(c, ahead), min(commands + 64 * ahead, end - 64))
+    for ahead in range(3 * STEP):
+        look_at_slot(c, plan_at(c, ahead), min(commands + 64 * ahead, end - 64))
+    for ahead in range(2 * STEP):
+        look_at_order(c, plan_at(c, ahead), min(commands + 64 * ahead, end - 64))
+    for ahead in range(STEP):
+        look_around(c, plan_at(c, ahead), min(commands + 64 * ahead, end - 64))
     while command < end:
         prefetch(command + _LINES)
         look_ahead(c, command, end - 64, number)

@@ -168,6 +168,23 @@ def test_worst_asks_no_price_of_an_expiry_that_lies_ahead(
     assert shared_chain.call(call) == (0 if early else 50)
 
 
+def test_worst_takes_a_price_for_its_own_series_though_one_before_it_lies_ahead(
+    shared_chain: Chain, harness: Any
+) -> None:
+    call = harness.worst(
+        leaf(0, {1: 1, 2: 1, 3: 1}),
+        [(1, 1), (2, 1)],
+        [(1, 480, 100, 60, 490 * 3600), (1, 504, 100, 0, 0), (2, 480, 100, 70, 490 * 3600)],
+        [
+            (1, 1, InstrumentKind.CALL, 480, 20),
+            (2, 1, InstrumentKind.CALL, 504, 20),
+            (3, 2, InstrumentKind.CALL, 480, 20),
+        ],
+        500 * 3600,
+    )
+    assert shared_chain.call(call) == 40 + 0 + 50
+
+
 def test_worst_asks_for_nothing_it_does_not_need(shared_chain: Chain, harness: Any) -> None:
     """The harness refuses unexpected questions, so that a silent default cannot pass."""
     assert shared_chain.call(harness.worst(leaf(-5, {}), [], [], [], BEFORE)) == -5
