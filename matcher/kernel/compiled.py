@@ -1,10 +1,11 @@
 """How this package's functions are compiled, and for how long what was compiled is good."""
 
-import ast
+import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from numba import config, njit
 
@@ -17,8 +18,8 @@ def compiled(
     """Compile a function for one signature, when its module is imported.
 
     Numba keeps the machine code beside the source file and drops it when that file changes. But a
-    function also holds what it calls in other files; here a change of any file of this package that
-    its own imports, directly or not, drops it too.
+    function also holds what it calls, and constants, of other files; here a change of any file of
+    the matcher that its own imports, directly or not, drops it too.
 
     Parameters
     ----------
@@ -47,32 +48,39 @@ def _disabled() -> bool:
     return bool(getattr(config, "DISABLE_JIT"))  # noqa: B009 - set at run time, unknown to mypy
 
 
-def stamp(source: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of a source file, and of all of this package that it imports."""
+@cache
+def stamp(source: Path) -> tuple[tuple[str, str], ...]:
+    """Name and digest of a source file, and of all of the matcher that it imports.
+
+    Of contents, not times: what is installed or copied may keep the time of something older.
+    """
     found = {source}
     waiting = [source]
     while waiting:
-        for imported in _imports(waiting.pop()) - found:
+        for imported in _read(waiting.pop())[1] - found:
             found.add(imported)
             waiting.append(imported)
-    return tuple(
-        (file.name, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in sorted(found)
-    )
+    return tuple((file.name, _read(file)[0]) for file in sorted(found))
+
+
+_ROOT: Final = Path(__file__).parents[1]
+# Every line that imports. A parser would say the same, and take a hundred times as long.
+_IMPORT: Final = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE
+)
 
 
 @cache
-def _imports(source: Path) -> frozenset[Path]:
-    """Files of this package that a source file imports."""
+def _read(source: Path) -> tuple[str, frozenset[Path]]:
+    """Digest of a source file, and the files of the matcher that it imports."""
+    content = source.read_bytes()
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    package = __name__.rpartition(".")[0] + "."
+    for module, members, modules in _IMPORT.findall(content.decode()):
+        names |= {module, *(f"{module}.{member}" for member in re.findall(r"\w+", members))}
+        names |= set(re.findall(r"[\w.]+", modules))
     files = {
-        Path(__file__).with_name(name.removeprefix(package) + ".py")
+        _ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py")
         for name in names
-        if name.startswith(package)
+        if name.startswith(f"{_ROOT.name}.")
     }
-    return frozenset(file for file in files if file.exists())
+    return hashlib.sha256(content).hexdigest(), frozenset(file for file in files if file.exists())
