@@ -142,7 +142,7 @@ def serve(place: Path, directory: Path | None, world: World, ack: Any, say: Conn
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     journal = None
     if directory is not None:
-        journal = Journal(directory, IDENTITY, SEGMENT, first_bytes=SEGMENT)
+        journal = Journal(directory, IDENTITY, SEGMENT, first_bytes=SEGMENT, past_cache=True)
     commands = Ring.attach("commands", LINE_RECORD, place=place)
     events = Ring.attach("events", EVENT_RECORD, place=place)
     matching = kernel(world)

@@ -382,5 +382,5 @@ def _apply(matching: Matching, waiting: list[Records]) -> None:
 
 
 def _pages(size: int) -> "np.typing.NDArray[np.uint8]":
-    """Zeros at the start of a page."""
-    return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+    """Zeros at the start of a page, in memory that is there and not only promised."""
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_SHARED | mmap.MAP_POPULATE), np.uint8)

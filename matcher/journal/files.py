@@ -15,11 +15,13 @@ from typing import Final, NamedTuple
 from matcher.disk import allocate, sync_directory, write_all
 from matcher.errors import JournalError
 from matcher.journal.groups import IDENTITY, LINE, sealed, segment_name, size_of
+from matcher.journal.pages import PAGE, PageWriter
 from matcher.journal.progress import Place
 
 SEGMENT_BYTES: Final = 64 << 20
 FIRST_BYTES: Final = 1 << 20
 _PREPARE_FROM: Final = 4 << 20  # smaller ones are made when they are needed
+_PAUSE: Final = 0.001  # seconds between two steps of a preparation that nobody waits for
 
 
 class Sizes(NamedTuple):
@@ -46,6 +48,8 @@ class SegmentWriter:
     identity : bytes
         What each segment begins with.
     sizes : Sizes
+    past_cache : bool
+        Whether groups are written past the system's cache.
 
     Attributes
     ----------
@@ -57,13 +61,15 @@ class SegmentWriter:
         The last group's checksum.
     """
 
-    def __init__(self, directory: Path, identity: bytes, sizes: Sizes):
+    def __init__(self, directory: Path, identity: bytes, sizes: Sizes, past_cache: bool = False):
         self.directory = directory
         self.number = 0
         self.end = 0
         self.chain = 0
         self._identity = identity
         self._sizes = sizes
+        self._past_cache = past_cache
+        self._pages: PageWriter | None = None  # of the segment at hand
         self._handle = -1
         self._size = 0
         self._next: _Prepared | None = None
@@ -82,6 +88,7 @@ class SegmentWriter:
         self.number, self.end, self.chain = number, end, chain
         self._handle = os.open(self.path, os.O_RDWR)
         self._size = os.fstat(self._handle).st_size
+        self._open_pages()
 
     def clear(self, until: int) -> None:
         """Write zeros from the end of the last group up to an offset."""
@@ -122,6 +129,14 @@ class SegmentWriter:
         self.close()
         self._handle, self._size = handle, size
         self.number, self.end, self.chain = number, end, crc
+        self._open_pages()
+
+    def _open_pages(self) -> None:
+        if self._past_cache and self._size % PAGE == 0:  # another's may end within a page
+            try:
+                self._pages = PageWriter(self.path)
+            except OSError as error:
+                raise JournalError(f"{self.path}: not past the cache: {error}") from error
 
     def fits(self, length: int) -> bool:
         """Whether a group with a payload of so many bytes finds room in the segment at hand."""
@@ -147,15 +162,20 @@ class SegmentWriter:
             chain=self.chain,
         )
         length = sum(memoryview(part).nbytes for part in parts)
+        end = self.end + size_of(length)
+        behind = min(-end % PAGE, self._size - end)
         try:
-            write_all(self._handle, [head, *parts, bytes(filled)], self.end)
+            if self._pages is not None:
+                self._pages.write([head, *parts, bytes(filled)], self.end)
+            else:
+                write_all(self._handle, [head, *parts, bytes(filled + behind)], self.end)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._blank(size_of(length))
             raise JournalError(f"{self.path}: write failed: {error}") from error
-        self.end += size_of(length)
+        self.end = end
         self.chain = crc
-        if 2 * self.end > self._size:
+        if 8 * self.end > self._size:
             self._prepare()
 
     def sync(self) -> None:
@@ -169,6 +189,9 @@ class SegmentWriter:
 
     def close(self) -> None:
         """Let go of the segment at hand."""
+        if self._pages is not None:
+            self._pages.close()
+            self._pages = None
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -199,7 +222,8 @@ class SegmentWriter:
             taken = made.take(needed)
             if taken is not None:
                 return taken, made.path, made.size
-        size = max(self._size_of_next() // LINE * LINE, needed)
+        unit = PAGE if self._past_cache else LINE
+        size = max(self._size_of_next() // unit, -(-needed // unit)) * unit
         path = _prepared_path(self.directory, number)
         return allocate(path, size), path, size
 
@@ -215,16 +239,18 @@ class _Prepared:
         self.path = path
         self.size = size
         self._handle = -1
+        self._wanted = threading.Event()
         self._thread = threading.Thread(target=self._make, name="next segment", daemon=True)
         self._thread.start()
 
     def _make(self) -> None:
         # Without room on the disk the writer will meet the same, and say so, when it needs it.
         with contextlib.suppress(OSError):
-            self._handle = allocate(self.path, self.size)
+            self._handle = allocate(self.path, self.size, lambda: self._wanted.wait(_PAUSE))
 
     def take(self, needed: int) -> int | None:
         """Its handle, once it is made; None if it could not be, or is too small."""
+        self._wanted.set()
         self._thread.join()
         if self._handle >= 0 and self.size < needed:
             self.drop()
@@ -232,6 +258,7 @@ class _Prepared:
 
     def drop(self) -> None:
         """Remove it."""
+        self._wanted.set()
         self._thread.join()
         if self._handle >= 0:
             os.close(self._handle)

@@ -103,6 +103,9 @@ class Journal:
         When a command is safe for `durable`: once it survives a power cut; or once the system has
         it, which survives the end of this process alone, for those whose copies on other machines
         do the rest.
+    past_cache : bool
+        Write groups past the system's cache: for a journal that nobody follows, on a disk of its
+        own speed. Followers would read each group from the disk.
 
     Attributes
     ----------
@@ -117,7 +120,8 @@ class Journal:
     ------
     JournalError
         If another process writes here, if the journal is another exchange's (naming both), or if
-        its last segment is damaged other than by a torn tail.
+        its last segment is damaged other than by a torn tail; with `past_cache` if the file system
+        knows no such way.
     """
 
     def __init__(
@@ -128,6 +132,7 @@ class Journal:
         *,
         first_bytes: int | None = None,
         ack: Ack = "synced",
+        past_cache: bool = False,
     ):
         self.directory = Path(directory)
         self.identity = identity
@@ -147,7 +152,7 @@ class Journal:
         self._syncing = threading.Lock()  # who syncs, or changes the segment
         self._threads: list[threading.Thread] = []
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._files = SegmentWriter(self.directory, _encoder.encode(identity), sizes)
+        self._files = SegmentWriter(self.directory, _encoder.encode(identity), sizes, past_cache)
         self._lock = _lock(self.directory)
         try:
             self._progress = ProgressWriter(self.directory)
