@@ -8,12 +8,23 @@ may be wrong: it reads records that there are, and changes nothing but plans. Wh
 record, the one of number 0 is asked for, which is near: to ask first whether there is one costs
 more.
 
+A command in a pass of few has no turn to wait for: all is asked for at once (`ask_at_once`), just
+before it is applied. What one address leads to is still waited for, but the command's own records
+and those of the makers it will meet are fetched side by side, and not one after the other.
+
 Two things that were found on the way are not looked for again when the command's turn comes: its
 slot (`planned_slot`) and its holding (`planned_holding`).
 """
 
 from matcher.kernel.accounts import account_at, book_at, group_of, holding_at, holding_of
-from matcher.kernel.book import best_of, crosses, near_level, order_at, side_at, side_of
+from matcher.kernel.book import (
+    best_of,
+    crosses,
+    near_level,
+    order_at,
+    side_at,
+    side_of,
+)
 from matcher.kernel.context import (
     context_books_limit,
     context_holding_bits,
@@ -60,7 +71,7 @@ from matcher.kernel.layout import (
     CommandKind,
 )
 from matcher.kernel.margin_layout import group_block, group_quads
-from matcher.kernel.memory import inlined, prefetch
+from matcher.kernel.memory import inlined, prefetch, rare
 from matcher.kernel.slots import find_slot, key_of, open_order, slot_at
 from matcher.kernel.tables import (
     HASH_BITS,
@@ -210,6 +221,65 @@ def ask_for_rest(c: int, plan: int) -> None:
         holding = holding_of(c, plan_order(plan))
         prefetch(account_at(c, holding_account(holding)))
         ask_for_group(c, holding)
+
+
+# --- without a turn to wait for ------------------------------------------------------------------
+
+
+@inlined
+def ask_for_points(c: int, holding: int) -> None:
+    """Ask for a holding's account and group, with more points.
+
+    To ask whether there are any more would wait for the group.
+    """
+    group = group_of(c, holding)
+    block = block_at(c, group_block(group))
+    prefetch(account_at(c, holding_account(holding)))
+    prefetch(group)
+    prefetch(group + 64)
+    prefetch(block)
+    prefetch(block + 64)
+    prefetch(block + 128)
+
+
+@inlined
+def ask_for_maker(c: int, order: int) -> None:
+    """Ask for what trading with an order reads."""
+    prefetch(slot_at(c, order_slot(order)))
+    ask_for_points(c, holding_of(c, order))
+
+
+@inlined
+def ask_for_makers(c: int, command: int) -> None:
+    """Of an order that crosses: the first and last of the best level, and the first behind it."""
+    sells = command_sells(command)
+    opposite = side_of(command_instrument(command), 1 - sells)
+    best = best_of(c, opposite)
+    if crosses(command_tick(command), sells, best):
+        level = near_level(c, opposite, best)
+        behind = near_level(c, opposite, best + 1 - 2 * sells)
+        ask_for_maker(c, order_at(c, level_head(level)))
+        ask_for_maker(c, order_at(c, level_tail(level)))
+        ask_for_maker(c, order_at(c, level_head(behind)))
+
+
+@rare
+def ask_at_once(c: int, plan: int, command: int) -> None:
+    """All steps for a command whose turn it is: what it reads is then fetched side by side."""
+    ask_for_entries(c, plan, command)
+    ask_for_records(c, plan)
+    ask_for_named(c, plan)
+    if plan_kind(plan) == PLAN_PLACE:
+        ask_for_points(c, holding_at(c, plan_holding(plan)))
+        ask_for_makers(c, command)
+    elif plan_kind(plan) == PLAN_ORDER:
+        ask_for_neighbors(c, plan)
+        order = plan_order(plan)
+        holding = holding_of(c, order)
+        side = side_of(holding_instrument(holding), order_sells(order))
+        prefetch(near_level(c, side, order_tick(order)))
+        prefetch(book_at(c, holding_instrument(holding)))
+        ask_for_points(c, holding)
 
 
 # --- what was found -------------------------------------------------------------------------------

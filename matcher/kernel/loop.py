@@ -50,6 +50,7 @@ from matcher.kernel.fields import (
 from matcher.kernel.hints import (
     STEP,
     STEPS,
+    ask_at_once,
     ask_for_entries,
     ask_for_named,
     ask_for_neighbors,
@@ -158,6 +159,7 @@ def run(c: int, commands: int, end: int) -> int:
     command = ahead = commands
     ends, number = context_ends(c), 0
     is_hinted = is_large(c) and end - commands > _MANY
+    is_alone = is_large(c) and not is_hinted
     plan = plan_at(c, 0)
     forget(plan)
     if is_hinted:
@@ -171,6 +173,8 @@ def run(c: int, commands: int, end: int) -> int:
             ahead = look_ahead(c, ahead, end, number)
             plan = plan_at(c, number - STEP * STEPS)
             number += 1
+        elif is_alone:
+            ask_at_once(c, plan, command)
         apply(c, command, plan)
         command = after(command)
         if ends != 0:
