@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -35,13 +36,29 @@ def compiled(
     def compile_now(function: F) -> F:
         if _disabled():
             return function if plain is None else cast(F, plain)
-        dispatcher: Any = njit(cache=True, nogil=nogil, error_model="numpy")(function)
-        dispatcher._cache._cache_file._source_stamp = stamp(Path(function.__code__.co_filename))
+        dispatcher: Any = njit(nogil=nogil, error_model="numpy")(function)
+        try:
+            dispatcher.enable_caching()
+        except RuntimeError:
+            _warn_of_no_cache()
+        else:
+            dispatcher._cache._cache_file._source_stamp = stamp(Path(function.__code__.co_filename))
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return cast(F, dispatcher)
 
     return compile_now
+
+
+@cache
+def _warn_of_no_cache() -> None:
+    """Say once that nothing is kept: neither beside the sources nor at home may this user write."""
+    warnings.warn(
+        "compiled code is not kept, so every start takes seconds longer: NUMBA_CACHE_DIR may name"
+        " a directory that this user can write",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _disabled() -> bool:
