@@ -42,7 +42,13 @@ from matcher.gateway.switch_files import SwitchFiles, hand_over
 from matcher.journal.writer import Identity, Journal
 from matcher.processes.plan import SWITCHES
 from matcher.sequencer import Policy, Sequencer
-from matcher.settings import Settings, SettingsError, configure_logging, load_operator
+from matcher.settings import (
+    Settings,
+    SettingsError,
+    configure_logging,
+    load_operator,
+    require_directory,
+)
 from matcher.settlement.batcher import Batcher
 from matcher.signatures import TABLES
 from matcher.types import BLOB_CHUNKS_MAX, CALLDATA_CHUNKS_MAX
@@ -87,6 +93,7 @@ class Node:
         QuoinError
             Why the node could not start, or which task ended and why.
         """
+        require_directory(self.settings.data)
         deployment = await asyncio.to_thread(self._find_deployment)
         self._wire(deployment)
         try:

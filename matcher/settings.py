@@ -80,6 +80,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     known_keys: int = 0
 
 
+_PARTS: Final = ("journal", "snapshots", "batches", "blobs", "switches", "processes")
+
+
+def require_directory(data: Path) -> None:
+    """Make a node's directory if it is not there, and see that it and its parts can be written.
+
+    Raises
+    ------
+    SettingsError
+        If this user cannot write there, or something else has that name.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_directory(data, error.strerror) from None
+    for path in (data, *(data / part for part in _PARTS)):
+        if path.exists() and not path.is_dir():
+            raise _no_directory(path, "Not a directory")
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            raise _no_directory(path, "not to be written")
+
+
+def _no_directory(path: Path, why: str | None) -> SettingsError:
+    return SettingsError(f"data: found {path}: {why}; allowed a directory that this user can write")
+
+
 def load_operator(keystore: Path | None, variable: str = KEY_VARIABLE) -> "LocalAccount | None":
     """The operator's account: of a keystore file, else of the environment; None without both.
 

@@ -47,7 +47,13 @@ from matcher.processes.plan import (
     sockets_of,
 )
 from matcher.processes.shared import Shared, make_bells
-from matcher.settings import KEY_VARIABLE, PASSWORD_VARIABLE, Settings, SettingsError
+from matcher.settings import (
+    KEY_VARIABLE,
+    PASSWORD_VARIABLE,
+    Settings,
+    SettingsError,
+    require_directory,
+)
 from matcher.shared.segments import default_place, sweep
 
 log = structlog.get_logger(__name__)
@@ -154,6 +160,7 @@ class Supervisor:
         QuoinError
             Why the exchange could not start, or which process ended and why.
         """
+        require_directory(self.settings.data)
         deployment = await asyncio.to_thread(find_deployment, self.settings)
         server: asyncio.Server | None = None
         try:
