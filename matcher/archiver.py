@@ -9,15 +9,14 @@ from typing import Final
 
 import click
 import structlog
-from web3 import HTTPProvider, Web3
 
 from matcher.blobs.options import sources_of, with_archiver_options, with_blob_options
 from matcher.blobs.server import make_app
 from matcher.blobs.store import Store
 from matcher.chain.archiver import Archiver
-from matcher.chain.deployment import Deployment
-from matcher.chain_side import PASSING, RPC_TIMEOUT
-from matcher.errors import ChainError, QuoinError
+from matcher.chain.options import connect, with_chain_options
+from matcher.chain_side import PASSING
+from matcher.errors import QuoinError
 from matcher.gateway.server import GatewayServer
 from matcher.settings import SettingsError, configure_logging
 
@@ -67,22 +66,9 @@ async def serve(archiver: Archiver, host: str, port: int, poll: float) -> None:
 
 
 @click.command(context_settings={"auto_envvar_prefix": "QUOIN"})
-@click.option("--rpc", required=True, help="URL of an Ethereum node.")
-@click.option(
-    "--deployment",
-    "record",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Deployment file; by default deployments/<chain id>.json.",
-)
+@with_chain_options
 @with_archiver_options
 @with_blob_options
-@click.option(
-    "--log-level",
-    default="info",
-    show_default=True,
-    type=click.Choice(["debug", "info", "warning", "error"]),
-)
-@click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
 def cli(
     rpc: str,
     record: Path | None,
@@ -102,9 +88,8 @@ def cli(
     Exits with 1 if --once could not keep a blob, 3 if the chain cannot be worked with.
     """
     configure_logging(log_level, log_json)
-    w3 = Web3(HTTPProvider(rpc, request_kwargs={"timeout": RPC_TIMEOUT}))
     try:
-        deployment = _find(w3, record, rpc)
+        w3, deployment = connect(rpc, record)
         archiver = Archiver(w3, deployment, sources_of(w3, stores, archivers, beacons), Store(data))
         if not once:
             asyncio.run(serve(archiver, host, port, poll))
@@ -115,13 +100,6 @@ def cli(
         sys.exit(CANNOT_WORK)
     log.info("done", blobs=len(archiver.store.hashes()), missing=missing)
     sys.exit(MISSING if missing else 0)
-
-
-def _find(w3: Web3, record: Path | None, rpc: str) -> Deployment:
-    try:
-        return Deployment.load(w3, record)
-    except OSError as error:
-        raise ChainError(f"{rpc}: no answer: {error}") from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
 import structlog
-from web3 import HTTPProvider, Web3
 from web3.exceptions import BlockNotFound, Web3RPCError
 
 from matcher import commands as c
@@ -22,7 +21,7 @@ from matcher.chain.committer import Committer, Stage
 from matcher.chain.deployment import Deployment
 from matcher.chain.follower import Follower
 from matcher.chain.modes import NAMES
-from matcher.errors import ChainError
+from matcher.chain.options import connect
 from matcher.events import Event
 from matcher.settings import Settings
 from matcher.settlement.batcher import Batcher
@@ -33,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-RPC_TIMEOUT: Final = 20  # seconds
 # Errors of the connection or of a node that lags behind its peers: to be tried again.
 PASSING: Final = (OSError, BlockNotFound, Web3RPCError)
 MAX_PAUSE: Final = 10.0  # seconds between two tries
@@ -62,11 +60,7 @@ def find_deployment(settings: Settings) -> Deployment:
         If nobody answers there.
     DeploymentError
     """
-    w3 = Web3(HTTPProvider(settings.rpc, request_kwargs={"timeout": RPC_TIMEOUT}))
-    try:
-        deployment = Deployment.load(w3, settings.deployment)
-    except OSError as error:
-        raise ChainError(f"{settings.rpc}: no answer: {error}") from error
+    _, deployment = connect(settings.rpc, settings.deployment)
     log.info(
         "deployment found",
         chain_id=deployment.chain_id,

@@ -9,29 +9,21 @@ from typing import Any, Final
 
 import click
 import structlog
-from web3 import HTTPProvider, Web3
 
 from matcher.blobs.options import sources_of, with_blob_options
-from matcher.chain.deployment import Deployment
+from matcher.chain.options import connect, with_chain_options
 from matcher.challenger.command import CANNOT_WORK, challenge
 from matcher.challenger.options import Choices, with_options
-from matcher.errors import ChainError, QuoinError
+from matcher.errors import QuoinError
 from matcher.settings import configure_logging, load_operator
 
 log = structlog.get_logger(__name__)
 
 KEY_VARIABLE: Final = "QUOIN_CHALLENGER_KEY"
-RPC_TIMEOUT: Final = 30  # seconds
 
 
 @click.command(context_settings={"auto_envvar_prefix": "QUOIN"})
-@click.option("--rpc", required=True, help="URL of an Ethereum node.")
-@click.option(
-    "--deployment",
-    "deployment_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Deployment file; by default deployments/<chain id>.json.",
-)
+@with_chain_options
 @click.option(
     "--keystore",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -40,17 +32,10 @@ RPC_TIMEOUT: Final = 30  # seconds
 )
 @with_options
 @with_blob_options
-@click.option(
-    "--log-level",
-    default="info",
-    show_default=True,
-    type=click.Choice(["debug", "info", "warning", "error"]),
-)
 @click.option("--end-with-input", is_flag=True, help="End when the standard input is closed.")
-@click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
 def cli(
     rpc: str,
-    deployment_file: Path | None,
+    record: Path | None,
     keystore: Path | None,
     log_level: str,
     log_json: bool,
@@ -68,8 +53,7 @@ def cli(
     configure_logging(log_level, log_json)
     try:
         account = load_operator(keystore, KEY_VARIABLE)
-        w3 = Web3(HTTPProvider(rpc, request_kwargs={"timeout": RPC_TIMEOUT}))
-        deployment = find(w3, deployment_file, rpc)
+        w3, deployment = connect(rpc, record)
     except QuoinError as error:
         log.error("challenger failed", reason=str(error), kind=type(error).__name__)
         sys.exit(CANNOT_WORK)
@@ -83,21 +67,6 @@ def _end_with_input() -> None:
     """Whoever started this is gone, or wants it to end."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def find(w3: Web3, path: Path | None, rpc: str) -> Deployment:
-    """The exchange on the chain.
-
-    Raises
-    ------
-    ChainError
-        If nobody answers there.
-    DeploymentError
-    """
-    try:
-        return Deployment.load(w3, path)
-    except OSError as error:
-        raise ChainError(f"{rpc}: no answer: {error}") from error
 
 
 if __name__ == "__main__":
