@@ -1,8 +1,9 @@
-"""The page of results: docs/reference/benchmarks.md and its pictures, from results.json.
+"""The page of results, its pictures, and the headline of README, from results.json.
 
     python -m benchmarks.report --write | --check
 
-What stands between the page's marks is generated. `--check` says what is stale.
+What stands between the marks of docs/reference/benchmarks.md and of README.md is generated.
+`--check` says what is stale.
 """
 
 import argparse
@@ -20,8 +21,24 @@ from benchmarks.words import figure, ratio
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = Path("docs/reference/benchmarks.md")
 IMAGES: Final = Path("docs/images/bench")
+FRONT: Final = Path("README.md")
 BEGIN, END = "<!-- bench:results -->", "<!-- /bench -->"
-_PLACE = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+BEGIN_HEADLINE: Final = "<!-- bench:headline -->"
+HEADLINE: Final = {  # benchmark and case: in a reader's words
+    ("matching", "one small book"): "matching and admission, one small book",
+    ("matching", "1,000 books"): "the same over 1,000 books",
+    ("matching", "1,000,000 resting orders"): "the same, a million orders resting",
+    ("core", "round trip, no journal"): "command in to event out, across processes (median)",
+    ("core", "durable at 1,000,000/s"): "the same at a million a second, each synced (median)",
+    ("recovery", "replay, signed orders"): "replay of a journal",
+    ("signatures", "stage, one order per request, known keys, one core"): (
+        "from a request's bytes to a verified command, one core"
+    ),
+    ("batching", "batcher by lines, 100,000 accounts"): (
+        "fills to chunks with state roots, 100,000 accounts, one core"
+    ),
+    ("Merkle", "root over 2^20 leaves"): "Merkle root over 2^20 leaves",
+}
 _DRAWING = {"line", "size"}  # details that are the pictures' alone
 
 
@@ -33,10 +50,31 @@ def page(text: str, runs: Iterable[Run]) -> str:
     ValueError
         If the page has no such place, or several.
     """
-    generated = "\n\n".join([BEGIN, *parts(list(runs)), END])
-    filled, count = _PLACE.subn(lambda _: generated, text)
+    return _filled(text, PAGE, BEGIN, "\n\n".join(parts(list(runs))))
+
+
+def front(text: str, runs: Iterable[Run]) -> str:
+    """README with its headline written anew: what was measured of HEADLINE.
+
+    Raises
+    ------
+    ValueError
+        As `page`.
+    """
+    found = {(one.benchmark, one.case): one for run in runs for one in run.results}
+    rows = ["| | Quoin | beside it | ratio |", "| --- | ---: | ---: | ---: |"]
+    for key, words in HEADLINE.items():
+        if key in found:
+            rows.append(f"| {words} | {' | '.join(_figures(found[key]))} |")
+    return _filled(text, FRONT, BEGIN_HEADLINE, "\n".join(rows))
+
+
+def _filled(text: str, name: Path, begin: str, generated: str) -> str:
+    """A text with what stands between two marks replaced."""
+    place = re.compile(f"{re.escape(begin)}.*?{re.escape(END)}", re.DOTALL)
+    filled, count = place.subn(lambda _: f"{begin}\n\n{generated}\n\n{END}", text)
     if count != 1:
-        raise ValueError(f"{PAGE}: found {count} places {BEGIN} ... {END}, allowed 1")
+        raise ValueError(f"{name}: found {count} places {begin} ... {END}, allowed 1")
     return filled
 
 
@@ -65,8 +103,6 @@ def table(results: list[Result]) -> str:
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for result in results:
-        other = "" if result.other is None else f"{figure(result.other)} {result.unit}"
-        name = f" ({escaped(result.other_name)})" if other and result.other_name else ""
         detail = ", ".join(
             f"{escaped(key)} {told(value)}"
             for key, value in result.detail.items()
@@ -74,14 +110,19 @@ def table(results: list[Result]) -> str:
         )
         cells = [
             f"{escaped(result.benchmark)}: {escaped(result.case)}",
-            f"{figure(result.quoin)} {escaped(result.unit)}",
-            other + name,
-            ratio(result),
+            *_figures(result),
             f"{result.n:,}",
             detail,
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
+
+
+def _figures(result: Result) -> tuple[str, str, str]:
+    """Ours, the other's with its name, and the ratio."""
+    other = "" if result.other is None else f"{figure(result.other)} {result.unit}"
+    name = f" ({escaped(result.other_name)})" if other and result.other_name else ""
+    return f"{figure(result.quoin)} {escaped(result.unit)}", other + name, ratio(result)
 
 
 def told(value: float | int | str) -> str:
@@ -107,6 +148,7 @@ def files(root: Path = ROOT) -> dict[Path, str]:
     runs = list(load_runs().values())
     found = {root / IMAGES / f"{drawn.name}.svg": drawn.text for drawn in pictures(runs)}
     found[root / PAGE] = page((root / PAGE).read_text(), runs)
+    found[root / FRONT] = front((root / FRONT).read_text(), runs)
     return found
 
 

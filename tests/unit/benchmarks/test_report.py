@@ -35,6 +35,7 @@ def place(root: Path, made: dict[str, runs.Run]) -> Path:
     """A root with a page and no results yet; the path of its results."""
     (root / report.PAGE).parent.mkdir(parents=True)
     (root / report.PAGE).write_text(EMPTY)
+    (root / report.FRONT).write_text(EMPTY.replace(report.BEGIN, report.BEGIN_HEADLINE))
     results = root / "results.json"
     runs.save_runs(made, results)
     return results
@@ -59,6 +60,12 @@ def test_every_module_that_measures_is_known_to_the_runner() -> None:
     }
     assert measuring <= set(runs.MODULES)
     assert set(runs.present()) <= measuring, "named, but without measure(quick)"
+
+
+def test_everything_of_the_headline_was_measured() -> None:
+    runs_of_all = runs.load_runs().values()
+    found = {(one.benchmark, one.case) for run in runs_of_all for one in run.results}
+    assert set(report.HEADLINE) <= found
 
 
 def test_committed_results_are_complete() -> None:
@@ -99,13 +106,24 @@ def test_page_holds_each_figure_and_leaves_what_is_around_it() -> None:
         report.page("# Benchmarks\n", [a_run()])
 
 
+def test_front_holds_what_was_measured_of_the_headline() -> None:
+    books = Result("matching", "one small book", 22e6, 1e6, "commands/s", "lists 1.0", 5, {})
+    empty = EMPTY.replace(report.BEGIN, report.BEGIN_HEADLINE)
+    text = report.front(empty, [a_run(results=[*RESULTS, books])])
+    row = "| matching and admission, one small book | 22.0 M commands/s | 1.00 M commands/s"
+    assert row + " (lists 1.0) | × 22 |" in text
+    assert text.count("\n| ") == 3, "no row without a figure"
+    with pytest.raises(ValueError, match=r"README.md: found 0 places"):
+        report.front(EMPTY, [a_run()])
+
+
 def test_changed_figure_makes_page_and_picture_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = place(tmp_path, {"matching": a_run()})
     monkeypatch.setattr(report, "load_runs", lambda: runs.load_runs(results))
     drawn = {f"{name}.svg" for name in ("throughput", "latency", "memory", "scaling")}
-    assert {path.name for path in report.stale(tmp_path)} == drawn | {"benchmarks.md"}
+    assert {path.name for path in report.stale(tmp_path)} == drawn | {"benchmarks.md", "README.md"}
     report.write(tmp_path)
     assert report.stale(tmp_path) == []
 
