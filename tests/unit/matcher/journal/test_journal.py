@@ -1,9 +1,7 @@
-import asyncio
 import os
 import random
 import subprocess
 import sys
-import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,30 +13,9 @@ from hypothesis import strategies as st
 from matcher import commands as c
 from matcher.errors import JournalError
 from matcher.journal import files as segment_files
-from matcher.journal.groups import BLOCK, LINE, skip_at
+from matcher.journal.groups import BLOCK, LINE
 from matcher.journal.writer import Identity, Journal, encode
-from tests.support.streams import random_stream
-
-OURS = Identity(1337, b"\x11" * 20, b"\x22" * 32)
-COMMANDS = list(random_stream(1, 400))
-
-
-def fill(path: Path, groups: list[list[c.Command]], segment_bytes: int = 1 << 20) -> None:
-    with Journal(path, OURS, segment_bytes, first_bytes=1 << 14) as journal:
-        for group in groups:
-            journal.append(group)
-            journal.sync()
-
-
-def read(path: Path) -> list[c.Command]:
-    with Journal(path, OURS) as journal:
-        pairs = list(journal.replay())
-    assert [sequence for sequence, _ in pairs] == list(range(1, len(pairs) + 1))
-    return [command for _, command in pairs]
-
-
-def last_segment(path: Path) -> Path:
-    return max(path.glob("*.log"))
+from tests.support.journals import COMMANDS, OURS, fill, group_places, last_segment, read
 
 
 def test_replay_returns_what_was_appended_over_many_segments(tmp_path: Path) -> None:
@@ -53,15 +30,6 @@ def test_append_after_reopening_goes_on_counting(tmp_path: Path) -> None:
         assert journal.last == 10
         assert journal.append(COMMANDS[10:12]) == range(11, 13)
     assert read(tmp_path) == COMMANDS[:12]
-
-
-def groups(segment: Path) -> list[tuple[int, int]]:
-    """(offset, end) of each group of a segment, the identity first."""
-    data, offset, found = memoryview(segment.read_bytes()), 0, []
-    while skipped := skip_at(data, offset, int(segment.stem)):
-        found.append((offset, skipped[1]))
-        offset = skipped[1]
-    return found
 
 
 class Unsynced:
@@ -101,7 +69,7 @@ def test_torn_tail_is_cut_at_any_block_and_reported(tmp_path_factory, data: st.D
     synced = data.draw(st.integers(0, 10))
     fill(path, [COMMANDS[:synced]])
     unsynced = Unsynced(path, [COMMANDS[synced : synced + 40]])
-    start = groups(unsynced.segment)[-1][0]
+    start = group_places(unsynced.segment)[-1][0]
     end = len(bytes(unsynced.whole).rstrip(b"\0"))
     kept = data.draw(st.integers(start // BLOCK, (end - 1) // BLOCK)) * BLOCK
     unsynced.leave([(max(kept, start), end)])
@@ -135,7 +103,7 @@ def test_any_blocks_missing_from_what_was_not_synced_are_cut_with_all_behind_the
             journal._write_pending(journal.last)
         assert (journal.synced, journal.written) == (7, 47)
     (path / "progress").write_bytes(promised)
-    written = groups(segment)[2:]
+    written = group_places(segment)[2:]
     raw = bytearray(segment.read_bytes())
     start, end = written[0][0], written[-1][1]
     edges = [start, *range(start // BLOCK * BLOCK + BLOCK, end, BLOCK), end]
@@ -164,7 +132,7 @@ def test_flipped_byte_anywhere_in_what_was_synced_is_never_read_as_something_els
         (path / "progress").unlink()  # a power cut may have taken it
     segment = data.draw(st.sampled_from(sorted(path.glob("*.log"))))
     raw = bytearray(segment.read_bytes())
-    place = data.draw(st.integers(0, groups(segment)[-1][1] - 1))
+    place = data.draw(st.integers(0, group_places(segment)[-1][1] - 1))
     raw[place] ^= data.draw(st.integers(1, 255))
     segment.write_bytes(raw)
     with pytest.raises(JournalError):
@@ -175,7 +143,7 @@ def test_damage_in_the_middle_is_named_by_file_and_offset(tmp_path: Path) -> Non
     fill(tmp_path, [COMMANDS[:3], COMMANDS[3:6]])
     segment = last_segment(tmp_path)
     raw = bytearray(segment.read_bytes())
-    _, (place, _), _ = groups(segment)
+    _, (place, _), _ = group_places(segment)
     raw[place + LINE + 5] ^= 1
     segment.write_bytes(raw)
     with pytest.raises(JournalError, match=rf"00000001.log: damaged at offset {place} of"):
@@ -195,7 +163,7 @@ def test_block_of_zeros_in_what_was_synced_is_damage(tmp_path: Path) -> None:
 def test_last_group_lost_after_it_was_synced_is_damage(tmp_path: Path) -> None:
     fill(tmp_path, [COMMANDS[:3], COMMANDS[3:40]])
     segment = last_segment(tmp_path)
-    start, end = groups(segment)[-1]
+    start, end = group_places(segment)[-1]
     raw = bytearray(segment.read_bytes())
     raw[start:end] = bytes(end - start)
     segment.write_bytes(raw)
@@ -214,7 +182,7 @@ def test_what_stood_behind_a_cut_never_comes_back(tmp_path: Path) -> None:
     (tmp_path / "progress").write_bytes(promised)
     segment = last_segment(tmp_path)
     raw = bytearray(segment.read_bytes())
-    _, _, (start, end), *_ = groups(segment)
+    _, _, (start, end), *_ = group_places(segment)
     raw[start:end] = bytes(end - start)
     segment.write_bytes(raw)
     assert not any(raw[start : start // BLOCK * BLOCK + BLOCK]) or end - start < BLOCK
@@ -365,118 +333,6 @@ def test_record_of_an_unknown_command_is_named(tmp_path: Path) -> None:
         journal.append_encoded([encode(COMMANDS[0]), msgspec.msgpack.encode({"type": "Later"})])
         with pytest.raises(JournalError, match="command 2"):
             list(journal.replay())
-
-
-# --- group commit -------------------------------------------------------------------------------
-
-
-class Disk:
-    """The real disk, whose syncs begin when a test says so."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        self.began, self.go = threading.Semaphore(0), threading.Semaphore(0)
-        self.syncs = 0
-        sync = os.fdatasync
-
-        def watched(handle: int) -> None:
-            self.began.release()
-            assert self.go.acquire(timeout=20)
-            sync(handle)
-            self.syncs += 1
-
-        monkeypatch.setattr("matcher.journal.files.os.fdatasync", watched)
-
-    async def wait_for_sync(self) -> None:
-        assert await asyncio.to_thread(self.began.acquire, timeout=20)
-
-
-async def test_append_does_not_wait_for_a_running_sync_and_shares_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(tmp_path, OURS)
-    disk = Disk(monkeypatch)
-    journal.append(COMMANDS[:2])
-    first = journal.durable(2)
-    await disk.wait_for_sync()
-    later = []
-    for i in range(2, 12):  # while the sync runs
-        journal.append(COMMANDS[i : i + 1])
-        later.append(journal.durable(i + 1))
-    assert not first.done()
-    disk.go.release()
-    await first
-    await disk.wait_for_sync()
-    assert journal.synced == 2
-    assert not any(future.done() for future in later)
-    disk.go.release()
-    await asyncio.gather(*later)
-    assert (journal.synced, disk.syncs) == (12, 2)
-    assert [len(range(*place)) > 0 for place in groups(last_segment(tmp_path))] == [True] * 3
-    disk.go.release(10)
-    journal.close()
-    assert read(tmp_path) == COMMANDS[:12]
-
-
-async def test_durable_of_what_is_synced_is_done_at_once(tmp_path: Path) -> None:
-    with Journal(tmp_path, OURS) as journal:
-        journal.append(COMMANDS[:3])
-        journal.sync()
-        assert journal.durable(3).done()
-
-
-async def test_ack_written_answers_before_the_sync_and_goes_on_writing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(tmp_path, OURS, ack="written")
-    disk = Disk(monkeypatch)
-    for i in range(5):
-        journal.append(COMMANDS[i : i + 1])
-        await journal.durable(i + 1)
-    assert journal.synced == 0
-    disk.go.release(10)
-    journal.close()
-    assert read(tmp_path) == COMMANDS[:5]
-
-
-async def test_failed_sync_refuses_everybody_who_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(tmp_path, OURS)
-
-    def fail(_: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("matcher.journal.files.os.fdatasync", fail)
-        journal.append(COMMANDS[:3])
-        waiting = [journal.durable(1), journal.durable(3)]
-        for future in waiting:
-            with pytest.raises(JournalError, match="sync failed"):
-                await future
-    with pytest.raises(JournalError, match="sync failed"):
-        await journal.durable(3)
-    assert journal.synced == 0
-    journal.close()
-
-
-async def test_groups_of_a_crowd_are_few_and_lose_nothing(tmp_path: Path) -> None:
-    """Many tasks append at once, over small segments that end while others append."""
-    with Journal(tmp_path, OURS, 1 << 12) as journal:
-        sent: list[c.Command] = []
-
-        async def one(command: c.Command) -> None:
-            (sequence,) = journal.append([command])
-            sent.append(command)
-            await journal.durable(sequence)
-            assert journal.synced >= sequence
-
-        for start in range(0, len(COMMANDS), 100):
-            await asyncio.gather(*[one(command) for command in COMMANDS[start : start + 100]])
-        assert [command for _, command in journal.replay()] == sent
-        count = len(list(journal.groups()))
-    assert last_segment(tmp_path).name > "00000004.log"
-    assert count < len(COMMANDS) // 4
-    assert read(tmp_path) == sent
 
 
 def test_no_segment_is_left_with_anything_unsynced(
