@@ -22,9 +22,11 @@ from matcher.kernel.settlement_layout import (
     entry_served,
     entry_slots,
     pools_children,
+    pools_end,
     pools_nodes,
     pools_recorded,
     pools_records,
+    pools_young,
     quad_first,
     quad_last,
     quad_second,
@@ -38,6 +40,7 @@ from matcher.kernel.settlement_layout import (
     set_entry_exited,
     set_entry_served,
     set_entry_slots,
+    set_pools_end,
     set_pools_recorded,
 )
 from matcher.types import U40
@@ -165,16 +168,36 @@ def cells_of(count: int) -> int:
 
 
 @inlined
+def leaf_for(p: int, entry: int) -> int:
+    """The node for an account's leaf: the one that it has, if that is young and its record fits.
+
+    Else a new one, so that records stand in the order of their leaves.
+    """
+    leaf = entry_leaf(entry)
+    if leaf >= pools_young(p):
+        start = children_left(pools_children(p) + 8 * leaf)
+        if cells_of(entry_count(entry)) <= cell_value(pools_records(p) + 8 * start):
+            return leaf
+    leaf = pools_end(p)
+    set_pools_end(p, leaf + 1)
+    return leaf
+
+
+@inlined
 def write_leaf(p: int, entry: int, leaf: int) -> int:
     """Put an account's leaf into the records, for a node; the cell where it begins.
 
-    The root of its slots, which `entry_slots` names, has been hashed.
+    The node is what `leaf_for` has found. The root of its slots, which `entry_slots` names, has
+    been hashed.
     """
-    start = pools_recorded(p)
     count, served = entry_count(entry), entry_served(entry)
     size = cells_of(count)
+    if leaf == entry_leaf(entry):
+        start = children_left(pools_children(p) + 8 * leaf)
+    else:
+        start = pools_recorded(p)
+        set_pools_recorded(p, start + 1 + size)
     words = pools_records(p) + 8 * start + 8
-    set_pools_recorded(p, start + 1 + size)
     set_cell_value(words - 8, size)
     set_cell_value(words, turned(entry_cash(entry)))
     set_cell_value(words + 8, turned(entry_exited(entry)))

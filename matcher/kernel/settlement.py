@@ -11,7 +11,7 @@ from functools import cache
 
 from matcher.kernel.fields import pair_value, set_pair_key, set_pair_value
 from matcher.kernel.keccak import NODE_BYTES, hash_records
-from matcher.kernel.leaves import is_empty, read_leaf, write_leaf
+from matcher.kernel.leaves import is_empty, leaf_for, read_leaf, write_leaf
 from matcher.kernel.memory import called, inlined, raised, shifted, turned
 from matcher.kernel.opwords import (
     FILL,
@@ -59,6 +59,7 @@ from matcher.kernel.settlement_layout import (
     context_word_leaves,
     context_words_sorted,
     context_work,
+    dirty_leaf,
     dirty_named,
     dirty_next,
     dirty_number,
@@ -73,6 +74,7 @@ from matcher.kernel.settlement_layout import (
     pools_end,
     pools_nodes,
     pools_records,
+    pools_young,
     quad_first,
     quad_last,
     quad_second,
@@ -276,7 +278,11 @@ def change_slots(c: int, entry: int) -> None:
         place = dirty_next(dirty)
     sort_pairs(words, count)
     for i in range(count):
-        dirty, leaf = pair_value(words + 16 * i), pools_end(p)
+        dirty = pair_value(words + 16 * i)
+        leaf = dirty_leaf(dirty)
+        if leaf < pools_young(p):
+            leaf = pools_end(p)
+            set_pools_end(p, leaf + 1)
         quad = pools_nodes(p) + NODE_BYTES * leaf
         set_quad_first(quad, cell_value(slot_cell(c, dirty, 0)))
         set_quad_second(quad, cell_value(slot_cell(c, dirty, 1)))
@@ -285,7 +291,6 @@ def change_slots(c: int, entry: int) -> None:
         set_children_left(pools_children(p) + 8 * leaf, EMPTY)
         set_children_right(pools_children(p) + 8 * leaf, EMPTY)
         set_cell_value(leaves + 8 * i, leaf)
-        set_pools_end(p, leaf + 1)
     root = entry_slots(entry)
     after = change(p, context_slots_work(c), root, words, 16, leaves, count, SLOT_TREE_DEPTH)
     set_entry_slots(entry, after)
@@ -320,8 +325,7 @@ def change_trees(c: int, count: int) -> None:
     for i in range(count):
         leaf = EMPTY
         if not is_empty(sorted_entry(c, i)):
-            leaf = pools_end(p)
-            set_pools_end(p, leaf + 1)
+            leaf = leaf_for(p, sorted_entry(c, i))
         set_cell_value(context_leaves(c) + 8 * i, leaf)
     accounts, leaves, root = context_sorted(c), context_leaves(c), context_root(c)
     if count > 0:

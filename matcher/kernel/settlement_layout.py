@@ -33,6 +33,7 @@ Dirty, 32 bytes: a word of four order slots that the chunk changes; the word its
 the same number elsewhere::
 
     | number (0): of the word | next (4) | named (8): bit per slot | quarter (12) | staged (16) |
+    | leaf (24): its node before the chunk | zeros |
 
     staged        what the op at hand will write into slot `quarter`: generation:u32 | filled:u32
 
@@ -59,7 +60,7 @@ CHILDREN: Final = record("children", 8, left=("u4", 0), right=("u4", 4))
 BYTE: Final = record("byte", 1, value=("u1", 0))
 CELL: Final = record("cell", 8, value=("i8", 0))
 SEAT: Final = record("seat", 4, number=("u4", 0))
-POOLS: Final = numbers("pools", 64, ("nodes", "children", "records", "end", "recorded"))
+POOLS: Final = numbers("pools", 64, ("nodes", "children", "records", "end", "recorded", "young"))
 WORK: Final = numbers("work", 64, ("way", "pending", "lists", "counts", "room"))
 
 INSTRUMENT: Final = record(
@@ -129,6 +130,7 @@ DIRTY: Final = record(
     named=("u4", 8),
     quarter=("u4", 12),
     staged=("i8", 16),
+    leaf=("u4", 24),
 )
 
 _CONTEXT_WORDS: Final = (
@@ -231,6 +233,7 @@ pools_children = getter(POOLS, "children")
 pools_records = getter(POOLS, "records")
 pools_end, set_pools_end = getter(POOLS, "end"), setter(POOLS, "end")
 pools_recorded, set_pools_recorded = getter(POOLS, "recorded"), setter(POOLS, "recorded")
+pools_young = getter(POOLS, "young")
 
 work_way = getter(WORK, "way")
 work_pending = getter(WORK, "pending")
@@ -296,6 +299,7 @@ dirty_next, set_dirty_next = getter(DIRTY, "next"), setter(DIRTY, "next")
 dirty_named, set_dirty_named = getter(DIRTY, "named"), setter(DIRTY, "named")
 dirty_quarter, set_dirty_quarter = getter(DIRTY, "quarter"), setter(DIRTY, "quarter")
 dirty_staged, set_dirty_staged = getter(DIRTY, "staged"), setter(DIRTY, "staged")
+dirty_leaf, set_dirty_leaf = getter(DIRTY, "leaf"), setter(DIRTY, "leaf")
 
 context_pools = getter(SETTLEMENT, "pools")
 context_terms = getter(SETTLEMENT, "terms")

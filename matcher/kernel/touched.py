@@ -59,6 +59,7 @@ from matcher.kernel.settlement_layout import (
     set_cell_value,
     set_context_dirties_count,
     set_context_entries_count,
+    set_dirty_leaf,
     set_dirty_named,
     set_dirty_next,
     set_dirty_number,
@@ -233,6 +234,7 @@ def slot_word(c: int, entry: int, number: int) -> int:
     set_cell_value(slot_cell(c, dirty, 2), quad_third(quad))
     set_cell_value(slot_cell(c, dirty, 3), quad_last(quad))
     set_dirty_number(dirty, number)
+    set_dirty_leaf(dirty, node)
     set_dirty_named(dirty, 0)
     set_dirty_next(dirty, entry_dirty(entry))
     set_entry_dirty(entry, count + 1)

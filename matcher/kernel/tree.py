@@ -4,10 +4,11 @@ A *whole* tree over ``2**depth`` leaves is one array of nodes: the leaves, then 
 them, the root last.
 
 A *forest* is a pool of nodes from which many trees are made. Node 0 is the empty one, and has
-itself for children; a node's children stand before it, so it is written once and never changed. A
-change makes new nodes on the way from the leaves to the root, and hashes them level by level over
-all trees that change together, eight digests at a time; what did not change is shared with the old
-tree, whose root still stands. `mark` and `compact` let go of what no wanted root reaches.
+itself for children. A change makes new nodes on the way from the leaves to the root, and hashes
+them level by level over all trees that change together, eight digests at a time; what did not
+change is shared with the old tree, whose root still stands. Only *young* nodes, from a number on
+that the pools name, are written again: no root that anybody knows reaches them, and each has one
+parent, so nobody misses what they were. `mark` and `compact` let go of what no wanted root reaches.
 
 A leaf of a forest is a raw one (its 32 bytes, no children) or a *record's*: its children are the
 place of the record's words and the root of the tree that the record names, so that proofs and
@@ -41,6 +42,7 @@ from matcher.kernel.settlement_layout import (
     pools_children,
     pools_end,
     pools_nodes,
+    pools_young,
     set_cell_value,
     set_children_left,
     set_children_right,
@@ -186,7 +188,7 @@ def change(
             else:
                 right = child(p, before, 1)
                 prefetch(quad_at(p, right))
-            here = _make(p, w, left, right, level)
+            here = _make(p, w, before, left, right, level)
         if i + 1 < count:
             set_cell_value(pending + 8 * top, here)
         known = top + 1
@@ -194,12 +196,17 @@ def change(
 
 
 @inlined
-def _make(p: int, w: int, left: int, right: int, level: int) -> int:
-    """A node above two others, to be hashed with its level; the empty one above two such."""
+def _make(p: int, w: int, before: int, left: int, right: int, level: int) -> int:
+    """A node above two others, to be hashed with its level; the empty one above two such.
+
+    It takes the place of the one before if that is young.
+    """
     if left == EMPTY and right == EMPTY:
         return EMPTY
-    node = pools_end(p)
-    set_pools_end(p, node + 1)
+    node = before
+    if node < pools_young(p):
+        node = pools_end(p)
+        set_pools_end(p, node + 1)
     set_children_left(pools_children(p) + 8 * node, left)
     set_children_right(pools_children(p) + 8 * node, right)
     listed = cell_value(work_counts(w) + 8 * level)
@@ -269,27 +276,43 @@ def mark(children: Indices, roots: Words, depth: int, inner_depth: int, found: I
         Written: of each node that is reached what it is; all 0 at first.
     """
     # Levels of both kinds in one count: raw leaves are at 0, inner roots at inner_depth, records'
-    # leaves one above, outer roots at inner_depth + 1 + depth. A node stands behind its children,
-    # so one pass from the last to the first sees it before them, and reads memory in a row. Until
-    # then `found` has its level, and 1 more; it is always the same.
+    # leaves one above, outer roots at inner_depth + 1 + depth; a node's is always the same. Most
+    # nodes stand behind their children, so one pass from the last to the first sees them before
+    # these, and reads memory in a row. A child behind its parent, which was young when it was
+    # written again, is looked at as soon as it is found. Until a node was looked at, `found` has
+    # its level and 4 more.
+    waiting = np.empty(2 * (inner_depth + depth + 2), np.int64)
     for root in roots:
-        found[root] = inner_depth + 2 + depth
+        found[root] = inner_depth + 1 + depth + 4
     found[EMPTY] = 0
-    for here in range(found.size - 1, 0, -1):
-        level = found[here] - 1
-        if level < 0:
+    for place in range(found.size - 1, 0, -1):
+        if found[place] == 0:
             continue
-        left, right = children[2 * here], children[2 * here + 1]
-        if level == 0:
-            found[here] = _RAW_LEAF
-        elif level == inner_depth + 1:
-            found[here] = _RECORD_LEAF
-            found[right] = level
-        else:
+        waiting[0], count = place, 1
+        while count > 0:
+            count -= 1
+            here = waiting[count]
+            level = found[here] - 4
+            if level < 0:
+                continue
+            left, right = children[2 * here], children[2 * here + 1]
             found[here] = _NODE
-            found[left] = level
-            found[right] = level
-    found[EMPTY] = 0
+            if level == 0:
+                found[here] = _RAW_LEAF
+                continue
+            if level == inner_depth + 1:
+                found[here] = _RECORD_LEAF
+                left = EMPTY  # what stands there is no node
+            if left != EMPTY and found[left] == 0:
+                found[left] = level + 3
+                if left > place:
+                    waiting[count] = left
+                    count += 1
+            if right != EMPTY and found[right] == 0:
+                found[right] = level + 3
+                if right > place:
+                    waiting[count] = right
+                    count += 1
 
 
 @compiled("UniTuple(int64, 2)(int64[::1], int32[::1], int64, int64[::1], int32[::1])")
@@ -303,9 +326,10 @@ def compact(
     nodes, children, records : array
         Written: from their beginning on, in the old order.
     end : int
-        Of what stands in `nodes`.
+        Of what stands in `nodes`; at most 2^29.
     found : array of int32
-        As `mark` left it. Written: the new number of each node, 0 for those that are gone.
+        As `mark` left it. Written: four times the new number of each node, and what it is; 0 for
+        those that are gone.
 
     Returns
     -------
@@ -314,7 +338,12 @@ def compact(
     """
     kept, recorded = 1, 0
     for here in range(1, end):
-        kind = found[here]
+        if found[here] != 0:
+            found[here] += 4 * kept
+            kept += 1
+    kept = 1
+    for here in range(1, end):
+        kind = found[here] & 3
         if not kind:
             continue
         for word in range(NODE_WORDS):
@@ -324,12 +353,11 @@ def compact(
             size = records[left]
             for word in range(size + 1):
                 records[recorded + word] = records[left + word]
-            children[2 * kept], children[2 * kept + 1] = recorded, found[right]
+            children[2 * kept], children[2 * kept + 1] = recorded, found[right] >> 2
             recorded += size + 1
         elif kind == _NODE:
-            children[2 * kept], children[2 * kept + 1] = found[left], found[right]
+            children[2 * kept], children[2 * kept + 1] = found[left] >> 2, found[right] >> 2
         else:
             children[2 * kept], children[2 * kept + 1] = EMPTY, EMPTY
-        found[here] = kept
         kept += 1
     return kept, recorded

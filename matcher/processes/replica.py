@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TURN = 256  # commands that are applied before others get their turn
+READY = 4096  # ops whose memory is taken while nothing waits
 
 Numbered = tuple[int, c.Command]  # with its sequence
 Applied = Callable[[int, c.Command, list[Event] | Exception, list[Batch]], None]
@@ -245,6 +246,12 @@ class BatchingReplica(Following):
         super().__init__(plan, board, bells)
         self.engine = LinedExchange(plan.windows)
         self.batcher = batcher
+
+    def _look(self) -> bool:
+        more = super()._look()
+        if not more:
+            self.batcher.make_ready(READY)
+        return more
 
     def _apply_all(self, found: Sequence[Numbered]) -> None:
         for of_traders, some in groupby(found, key=lambda one: isinstance(one[1], NEED_BATCH)):

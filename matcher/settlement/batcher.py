@@ -191,6 +191,10 @@ class Batcher:
         finally:
             stream.end()
 
+    def make_ready(self, ops: int) -> None:
+        """Take the memory that so many ops may need from the system, while nobody waits."""
+        self.ledger.make_ready(ops)
+
     def _observe_lines(self, lines: bytes, events: NDArray[Any]) -> list[Batch]:
         """Take in a fact, unless the engine found it to be none."""
         if (events["kind"] == EventKind.FAULT).any():

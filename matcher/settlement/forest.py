@@ -21,7 +21,8 @@ from matcher.kernel.settlement_layout import CELL, CHILDREN, EMPTY, POOLS, QUAD,
 from matcher.merkle import ZERO, Path, path_of
 
 _FIRST_NODES: Final = 1 << 12
-_END_OF_NUMBERS: Final = 1 << 31  # children are 32 bits
+_END_OF_NODES: Final = 1 << 29  # a sweep needs four numbers for each, of 31 bits
+_END_OF_CELLS: Final = 1 << 31  # children are 32 bits
 
 
 class Work:
@@ -68,13 +69,15 @@ class Forest:
 
     Notes
     -----
-    40 bytes per node, and the words of account leaves. The pool grows by half when it is full,
-    between updates. Nothing is counted: `sweep` keeps what is reached from the roots that are
-    wanted.
+    40 bytes per node, 4 more from the first sweep on, and the words of account leaves. The pool
+    grows by half when it is full, between updates. Nothing is counted: `sweep` keeps what is
+    reached from the roots that are wanted. Nodes that were made since a root was last named are
+    written anew by the next change of the same tree, as no known root has them.
     """
 
     __slots__ = (
         "_children",
+        "_found",
         "_ids",
         "_nodes",
         "_pools",
@@ -91,7 +94,8 @@ class Forest:
         self._records = Pool(CELL, _FIRST_NODES)
         self.address = self._pools.address
         self._state = self._pools.array[0]
-        self._state["end"] = 1  # of the nodes; node 0 is the empty one
+        self._state["end"] = self._state["young"] = 1  # node 0 is the empty one
+        self._found = np.zeros(0, np.int32)
         self._ids = {ZERO: EMPTY}  # node of each root
         self._works: dict[int, Work] = {}  # by depth
         self.reserve(0, 0)
@@ -109,8 +113,10 @@ class Forest:
         """Make room for so many more nodes, and cells of records."""
         state = self._state
         ends = int(state["end"]) + nodes, int(state["recorded"]) + cells
-        if max(ends) > _END_OF_NUMBERS:
-            raise ProtocolError(f"forest: {max(ends)} nodes or words, allowed 2^31")
+        if ends[0] > _END_OF_NODES:
+            raise ProtocolError(f"forest: {ends[0]} nodes, allowed 2^29")
+        if ends[1] > _END_OF_CELLS:
+            raise ProtocolError(f"forest: {ends[1]} words, allowed 2^31")
         self._nodes.grow(ends[0])
         self._children.grow(ends[0])
         self._records.grow(ends[1])
@@ -118,15 +124,28 @@ class Forest:
         state["children"] = self._children.address
         state["records"] = self._records.address
 
+    def make_ready(self, nodes: int, cells: int) -> None:
+        """Make room as `reserve`, and let the system give its memory now."""
+        self.reserve(nodes, cells)
+        end = int(self._state["end"]) + nodes
+        self._nodes.touch(end)
+        self._children.touch(end)
+        self._records.touch(int(self._state["recorded"]) + cells)
+
     def number(self, root: bytes) -> int:
         """The node of a kept root."""
         return self._ids[root]
 
     def name(self, number: int) -> bytes:
-        """The root that a node is, 32 bytes; kept from now on, until a sweep."""
+        """The root that a node is, 32 bytes; kept as it is from now on, until a sweep."""
         root = self._node(number)
         self._ids.setdefault(root, number)
+        self._state["young"] = self._state["end"]
         return root
+
+    def knows_more_than(self, roots: set[bytes]) -> bool:
+        """Whether any other root was named, so that a sweep would find something to forget."""
+        return not self._ids.keys() <= {ZERO, *roots}
 
     # --- changing --------------------------------------------------------------------------------
 
@@ -283,7 +302,10 @@ class Forest:
             Of account trees and of the trees whose root is word 1 of an account leaf.
         """
         end = int(self._state["end"])
-        found = np.zeros(end, np.int32)
+        if len(self._found) < end:
+            self._found = np.zeros(end + end // 2, np.int32)
+        found = self._found[:end]
+        found[:] = 0
         wanted = np.array([self._ids[root] for root in roots], np.int64)
         tree.mark(self._flat_children(), wanted, depth, inner_depth, found)
         ends = tree.compact(
@@ -294,7 +316,8 @@ class Forest:
             found,
         )
         self._state["end"], self._state["recorded"] = ends
-        moved = ((root, int(found[number])) for root, number in self._ids.items())
+        self._state["young"] = ends[0]
+        moved = ((root, int(found[number]) >> 2) for root, number in self._ids.items())
         self._ids = {ZERO: EMPTY} | {root: number for root, number in moved if number}
 
     # --- snapshots -------------------------------------------------------------------------------
@@ -320,6 +343,7 @@ class Forest:
         self._flat_children()[: 2 * end] = children
         self._records.array["value"][: len(records)] = records
         self._state["end"], self._state["recorded"] = end, len(records)
+        self._state["young"] = end
         self._ids = {ZERO: EMPTY}
         for number in np.asarray(parts["roots"]).tolist():
             self.name(number)

@@ -55,17 +55,15 @@ class Ledger:
     room : int
         Chunks that `settle` may put into a batch.
 
-    Attributes
-    ----------
-    root : bytes
-        State root after the last chunk, 32 bytes.
+    Notes
+    -----
+    Between two looks at `root` a chunk writes anew the nodes that the chunks before it have made.
     """
 
     def __init__(
         self, facts: Facts, forest: Forest | None = None, root: bytes = ZERO, room: int = 0
     ):
         self.facts = facts
-        self.root = root
         self._forest = Forest() if forest is None else forest
         self._swept_to = 0
         self._kernel = runner()  # now, not with the first op
@@ -74,6 +72,11 @@ class Ledger:
         self._memory = _Workspace(self._forest, facts)
         self.make_room(room)
         self._memory.state["root"] = self._forest.number(root)
+
+    @property
+    def root(self) -> bytes:
+        """State root after the last chunk, 32 bytes; kept for proofs from now on, until a sweep."""
+        return self._forest.name(int(self._memory.state["root"]))
 
     # --- ops -------------------------------------------------------------------------------------
 
@@ -130,9 +133,7 @@ class Ledger:
             applied = self._run(Errand.BATCH, built_at, address, some)
             done += applied
             if self._memory.state["code"]:
-                self._name_root()
                 raise self._complaint(ops.array[first + done].tobytes())
-        self._name_root()
         return done
 
     def finish(self, built_at: int) -> None:
@@ -146,7 +147,6 @@ class Ledger:
         self._run(Errand.FINISH, built_at, 0, 0)
         if self._memory.state["code"]:
             raise self._complaint(words.NOP_WORD)
-        self._name_root()
 
     def take_words(self) -> bytes:
         """The words of the finished chunks, 32 bytes each; the next batch begins."""
@@ -172,6 +172,11 @@ class Ledger:
         self._memory.state["out"] = self._out.address
         self._memory.state["out_limit"] = chunks * CHUNK_WORDS
 
+    def make_ready(self, ops: int) -> None:
+        """Take the memory that so many ops in whole chunks may need, while nobody waits."""
+        chunks = -(-ops // CHUNK_OPS)
+        self._forest.make_ready(chunks * CHUNK_NODES, chunks * CHUNK_CELLS)
+
     def end_chunk(self, built_at: int) -> bytes:
         """Book the chunk's fees, judge margins, update the trees.
 
@@ -189,7 +194,6 @@ class Ledger:
         self._run(Errand.END, built_at, 0, 0)
         if self._memory.state["code"]:
             raise self._complaint(words.NOP_WORD)
-        self._name_root()
         return self.root
 
     def fork(self, root: bytes) -> "Ledger":
@@ -202,9 +206,6 @@ class Ledger:
             self._forest.reserve(chunks * CHUNK_NODES, chunks * CHUNK_CELLS)
         self._memory.state["built_at"] = built_at
         return self._kernel(self._memory.address, errand, address, count)
-
-    def _name_root(self) -> None:
-        self.root = self._forest.name(int(self._memory.state["root"]))
 
     # --- proofs ----------------------------------------------------------------------------------
 
@@ -222,12 +223,17 @@ class Ledger:
 
     def sweep(self, wanted: Iterable[bytes], *, always: bool = False) -> None:
         """Forget nodes of no wanted root, if they may be half of all by now, or always."""
-        if not always and len(self._forest) <= 2 * self._swept_to + SWEEP_SLACK:
-            return
+        wanted = {self.root, *wanted}
+        if not always:
+            if len(self._forest) <= 2 * self._swept_to + SWEEP_SLACK:
+                return
+            if not self._forest.knows_more_than(wanted):
+                return
         # Entries of a chunk name nodes by number; there are none between chunks, and only then is
         # this called.
-        self._forest.sweep([self.root, *wanted], ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
-        self._memory.state["root"] = self._forest.number(self.root)
+        root = self.root
+        self._forest.sweep(wanted, ACCOUNT_TREE_DEPTH, SLOT_TREE_DEPTH)
+        self._memory.state["root"] = self._forest.number(root)
         self._swept_to = len(self._forest)
 
     @property
@@ -249,9 +255,10 @@ class Ledger:
         if not self._memory.state["ops"]:
             self.sweep(wanted, always=True)
         count, ops = (int(self._memory.state[name]) for name in ("out_count", "ops"))
+        root = self.root  # which the forest must know
         return {
             **self._forest.dump(),
-            "root": self.root,
+            "root": root,
             "words": self._out.array[:count].tobytes(),
             "ops": self._out.array[count : count + ops].tobytes(),
         }
@@ -259,9 +266,8 @@ class Ledger:
     def load(self, parts: Mapping[str, NDArray[Any] | bytes], built_at: int) -> None:
         """Take over what `dump` gave; the facts are those of then, or of later."""
         self._forest.load(parts)
-        self.root = bytes(parts["root"])
         state = self._memory.state
-        state["root"] = self._forest.number(self.root)
+        state["root"] = self._forest.number(bytes(parts["root"]))
         self._swept_to = len(self._forest)
         finished, ops = bytes(parts["words"]), bytes(parts["ops"])
         words_there = np.frombuffer(finished + ops, QUAD)
