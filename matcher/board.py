@@ -276,6 +276,31 @@ class Board:
         """Bids and asks, best first: (tick, lots, orders) of at most `depth` levels each."""
         return self._levels(2 * instrument, depth), self._levels(2 * instrument + 1, depth)
 
+    def lots_within(self, instrument: int, sells: bool, limit: int) -> int:
+        """Lots of a side's orders at a tick and all that are better, without a look at any order.
+
+        Parameters
+        ----------
+        sells : bool
+            Of the asks, else of the bids.
+        limit : int
+            Ticks: the worst that counts.
+        """
+        side, size = 2 * instrument + sells, 1 << self.kernel.limits.band_bits
+        band = self.records("levels")[side * size : (side + 1) * size]
+        base = int(self.records("sides")[side]["base"])
+        ticks = base + (np.arange(size) - base) % size
+        within = (ticks <= limit) if sells else (ticks >= limit)
+        found = int(band["lots"][within].sum())
+        # Far ticks are worse than all of the band.
+        beyond = limit >= base + size if sells else limit < base
+        if beyond and self.records("sides")[side]["far"]:
+            far = self.records("far")
+            ticks = far["key"] & U32
+            within = (ticks <= limit) if sells else (ticks >= limit)
+            found += int(far["lots"][within & (far["key"] >> 32 == side)].sum())
+        return found
+
     def _levels(self, side: int, depth: int) -> list[tuple[int, int, int]]:
         """The best levels of a side: those in its band, and far ones."""
         size = 1 << self.kernel.limits.band_bits

@@ -248,19 +248,21 @@ def _margin(board: Board, command: c.Command, *_: object) -> Sentence:
     order = command.signed.order
     free = board.account_view(order.account).free
     text = f"{order.quantity} lots at {order.price}, which may lose more than {free} atoms"
-    return "quantity", text, "what the account's worst case covers with all its open orders"
+    return (
+        "quantity",
+        text,
+        f"a loss of at most {free} atoms, what account {order.account} has free",
+    )
 
 
 def _fok(board: Board, command: c.Command, *_: object) -> Sentence:
     order = _order_of(command)
     line = board.line_of(order)
-    levels = board.book(line.index, U32 + 1)[1 if order.buy else 0]
-    limit = order.price // line.tick_value
-    standing = sum(
-        lots for tick, lots, _ in levels if (tick <= limit if order.buy else tick >= limit)
-    )
+    standing = board.lots_within(line.index, order.buy, order.price // line.tick_value)
     text = f"{order.quantity} lots, which would not fill whole now; {standing} stand at such prices"
-    return "quantity", text, "what fills whole now"
+    if standing < order.quantity:
+        return "quantity", text, f"at most {standing} lots"
+    return "quantity", text, "fewer: own orders, or the margin of one side, end the fill before"
 
 
 def _busy(*_: object) -> Sentence:
