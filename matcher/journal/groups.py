@@ -39,6 +39,7 @@ import numpy.typing as npt
 
 from matcher.commands import AnyCommand, Command
 from matcher.errors import JournalError
+from matcher.kernel.checksum import crc32
 
 IDENTITY: Final = 1
 COMMANDS: Final = 2
@@ -169,7 +170,7 @@ def sealed(
     length, checksum = 0, 0
     for part in parts:
         length += memoryview(part).nbytes
-        checksum = zlib.crc32(part, checksum)
+        checksum = crc32(part, checksum)
     filled = padding(length)
     checksum = zlib.crc32(bytes(filled), checksum)
     head = _HEAD.pack(_MAGIC, 0, checksum, length, segment, kind, first, commands, unsynced, chain)
@@ -211,7 +212,7 @@ def group_at(data: memoryview, offset: int, segment: int) -> Group | None:
     if head is None or offset + size_of(head.length) > len(data):
         return None
     start, end = offset + LINE, offset + size_of(head.length)
-    if zlib.crc32(data[start:end]) != head.checksum:
+    if crc32(data[start:end]) != head.checksum:
         return None
     return Group(
         head.kind,

@@ -32,6 +32,7 @@ from matcher.disk import sync_directory, write_all
 from matcher.errors import JournalError
 from matcher.journal.groups import mapped
 from matcher.journal.reading import Identity
+from matcher.kernel.checksum import crc32
 
 log = structlog.get_logger()
 
@@ -285,7 +286,7 @@ def _entry(part: str, name: str, value: Array | bytes) -> _Entry:
     else:
         dtype = np.lib.format.dtype_to_descr(_plain(value.dtype))  # type: ignore[no-untyped-call]
         shape = value.shape
-    return _Entry(part, name, dtype, shape, 0, view.nbytes, zlib.crc32(view))
+    return _Entry(part, name, dtype, shape, 0, view.nbytes, crc32(view))
 
 
 def _plain(dtype: "np.dtype[Any]") -> "np.dtype[Any]":
@@ -330,7 +331,7 @@ def _table_of(data: memoryview) -> _Table:
 def _value_of(data: memoryview, entry: _Entry) -> Array | bytes:
     """An array or bytes; raises ValueError if they are damaged."""
     view = data[entry.offset : entry.offset + entry.size]
-    if zlib.crc32(view) != entry.crc:
+    if crc32(view) != entry.crc:
         raise ValueError(f"{entry.part}: {entry.name} is damaged")
     if entry.dtype == "bytes":
         return bytes(view)
