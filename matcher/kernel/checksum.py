@@ -7,6 +7,9 @@ are folded onto as many behind them (`_fold`), and zlib divides the last ones, a
 the message. After V. Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ
 Instruction (Intel, 2009).
 
+A message is read once, and goes by the caches as far as the processor obeys: they keep what whoever
+checks it works on, which a megabyte of journal would drive out.
+
 Where the processor lacks that instruction, where nothing is compiled (``NUMBA_DISABLE_JIT=1``), and
 for short messages zlib does all of it.
 """
@@ -32,6 +35,8 @@ LANES: Final = (
 )  # blocks that one instruction multiplies
 _SUMS: Final = 4  # so that none waits for the one before
 STEP: Final = _SUMS * LANES * BLOCK  # bytes
+_LINE: Final = 64  # bytes that a cache holds or drops at a time
+_AHEAD: Final = 2048  # bytes
 WORTH: Final = 1 << 14  # bytes of a message, from which on folding pays
 _POLYNOMIAL: Final = 0x104C11DB7  # of IEEE 802.3: bit n is the coefficient of x**n
 _DEGREE: Final = 32
@@ -39,6 +44,7 @@ _ALL_ONES: Final = (1 << 32) - 1
 
 _declare: Any = cgutils.get_or_insert_function
 _I8: Final = ir.IntType(8)
+_I32: Final = ir.IntType(32)
 _I64: Final = ir.IntType(64)
 _BLOCKS: Final = ir.VectorType(_I64, 2 * LANES)
 _MULTIPLY: Final = "llvm.x86.pclmulqdq" + ("" if LANES == 1 else f".{128 * LANES}")
@@ -83,6 +89,16 @@ def _folded(builder: Any, blocks: Any) -> Any:
     return builder.xor(first, second)
 
 
+def _ask_to_pass(builder: Any, address: Any) -> None:
+    """Ask for a step's bytes, to be used once: what the nearer caches hold stays there."""
+    kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
+    ask = _declare(builder.module, kind, "llvm.prefetch.p0")
+    to_read, forget, data = _I32(0), _I32(0), _I32(1)
+    for offset in range(0, STEP, _LINE):
+        at = builder.inttoptr(builder.add(address, ir.Constant(_I64, offset)), _I8.as_pointer())
+        builder.call(ask, [at, to_read, forget, data])
+
+
 @_instruction
 def _fold(_context: Any, _message: Any, _steps: Any, _start: Any, _out: Any) -> Any:
     """(message, how many steps it has, the register that it starts with, where the last is put)."""
@@ -104,7 +120,9 @@ def _fold(_context: Any, _message: Any, _steps: Any, _start: Any, _out: Any) -> 
         builder.position_at_end(loop)
         step = builder.phi(_I64)
         sums = [builder.phi(_BLOCKS) for _ in first]
-        places = places_at(builder.add(message, builder.mul(step, ir.Constant(_I64, STEP))))
+        address = builder.add(message, builder.mul(step, ir.Constant(_I64, STEP)))
+        _ask_to_pass(builder, builder.add(address, ir.Constant(_I64, _AHEAD)))
+        places = places_at(address)
         after = [
             builder.xor(_folded(builder, held), builder.load(place, align=1))
             for held, place in zip(sums, places, strict=True)
