@@ -49,11 +49,11 @@ class Limits(NamedTuple):
         A side's band has two to the power of this many ticks; 6 to 18.
     """
 
-    books: int = 1 << 12
+    books: int = 1 << 16
     accounts: int = 1 << 24
     signers: int = 1 << 25
     markets: int = 1 << 8
-    series: int = 1 << 12
+    series: int = 1 << 16
     orders: int = ORDERS_LIMIT
     holdings: int = 1 << 26
     pages: int = 1 << 27
@@ -83,7 +83,8 @@ class Pools:
         self._memory: dict[str, tuple[mmap.mmap, int]] = {}  # of the arrays, and where in it
         self._touched: dict[str, int] = {}  # bytes of it that the system has given
         self._ready = 0  # commands for which it has
-        self._books = 0  # that are listed, and for which it has
+        self._books = 0  # that were listed when their bands were looked at
+        self._bands = np.zeros(limits.books, np.bool_)  # of which the system has given the memory
         self._granted = 0  # commands for which there is room, and memory touched, without a look
         contexts = self._allocate("context", layout.CONTEXT, 1)
         self.context = contexts[0]
@@ -164,18 +165,38 @@ class Pools:
         self._touch("slots", layout.PAGE_SLOTS * pages)
 
     def touch_books(self) -> None:
-        """Let the system give the memory of the bands of books that were listed since.
+        """Take the memory of the bands of books that were listed since; give that of closed ones.
 
-        Else the first orders of a new book wait for it, up to milliseconds each.
+        Else the first orders of a new book wait for it, up to milliseconds each, and an exchange
+        holds on to the bands of all that ever expired.
         """
         count = int(self.context["books_count"])
         if count == self._books:
             return
         self._books = count
-        books = int(np.flatnonzero(self.arrays["books"]["tick_value"])[-1]) + 1
-        self._touch("sides", 2 * books)
-        self._touch("levels", 2 * books << self.limits.band_bits)
-        self._touch("bitmaps", 2 * books * words_of(self.limits.band_bits))
+        books = self.arrays["books"][: 2 * count + 1]  # numbers are dense: these are nearly all
+        if np.count_nonzero(books["tick_value"]) < count:
+            books = self.arrays["books"]
+        listed = np.flatnonzero(books["tick_value"])
+        has_band, closed = self._bands[listed], books["closed"][listed] != 0
+        orders = self.arrays["sides"]["orders"]
+        over = closed & (orders[2 * listed] == 0) & (orders[2 * listed + 1] == 0)
+        last = int(listed[-1]) + 1
+        self._touch("sides", 2 * last)
+        self._touch("bitmaps", 2 * last * words_of(self.limits.band_bits))
+        for instrument in listed[over & has_band].tolist():
+            self._advise_band(instrument, mmap.MADV_DONTNEED)
+        for instrument in listed[~closed & ~has_band].tolist():
+            self._advise_band(instrument, _POPULATE)
+
+    def _advise_band(self, instrument: int, advice: int) -> None:
+        """Tell the system about the levels of a book's two bands, which lie side by side."""
+        self._bands[instrument] = advice == _POPULATE
+        pages, start = self._memory["levels"]
+        size = 2 * layout.LEVEL.itemsize << self.limits.band_bits
+        if size % mmap.PAGESIZE == 0:  # else they share pages with others
+            with contextlib.suppress(OSError):  # an older system gives it when it is used
+                pages.madvise(advice, start + size * instrument, size)
 
     def _touch(self, name: str, count: int) -> None:
         """Let the system give the memory of an array's first records."""

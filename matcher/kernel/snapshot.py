@@ -51,8 +51,9 @@ def dump(pools: Pools) -> Dump:
     taken["books"] = raw(arrays["books"])[listed]
     taken["sides"] = raw(arrays["sides"])[sides]
     bands = arrays["levels"].reshape(-1, 1 << pools.limits.band_bits)
+    full = sides[arrays["sides"]["orders"][sides] > 0]
     taken["levels_at"] = np.array(
-        [place for side in sides.tolist() for place in _occupied(bands, side)], np.int64
+        [place for side in full.tolist() for place in _occupied(bands, side)], np.int64
     )
     taken["levels"] = raw(arrays["levels"])[taken["levels_at"]]
     taken["bitmaps"] = _bitmaps(pools)[sides]
