@@ -265,8 +265,17 @@ def _fok(board: Board, command: c.Command, *_: object) -> Sentence:
     return "quantity", text, "fewer: own orders, or the margin of one side, end the fill before"
 
 
-def _busy(*_: object) -> Sentence:
-    return "exchange", "no room for another open order", "orders once others have left"
+def _busy(board: Board, *_: object) -> Sentence:
+    limits = board.kernel.limits
+    for word, limit, what in (
+        ("live", limits.orders, "open orders"),
+        ("holdings_live", limits.holdings, "positions and books on order, of all accounts"),
+        ("pages_count", limits.pages, "pages of eight order slots that were ever used"),
+    ):
+        if board.number(word) >= limit:
+            return "exchange", f"{limit} {what}", f"at most {limit}; cancels go on"
+    found = f"{board.number('far_count')} price levels far from the best ones"
+    return "exchange", found, f"at most {limits.far_levels}; cancels go on"
 
 
 # --- amends, transfers ---------------------------------------------------------------------------

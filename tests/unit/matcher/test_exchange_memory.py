@@ -144,6 +144,34 @@ def test_at_the_limit_orders_are_refused_and_cancels_are_not() -> None:
     pit.engine.check()
 
 
+@pytest.mark.parametrize(
+    ("limits", "found", "allowed"),
+    [
+        ({"orders": 2}, "2 open orders", 2),
+        ({"holdings": 2}, "2 positions and books on order, of all accounts", 2),
+        ({"pages": 1}, "1 pages of eight order slots that were ever used", 1),
+        ({"far_levels": 1}, "1 price levels far from the best ones", 1),
+    ],
+)
+def test_refusal_at_a_limit_names_it(limits: dict[str, int], found: str, allowed: int) -> None:
+    pit = Pit()
+    roomy = SMALL._replace(orders=64, band_bits=6)
+    pit.engine = Exchange(WINDOWS, roomy._replace(**limits))
+    for command in list(pit.commands):
+        pit.engine.apply(command)
+    refused = []
+    for price, instrument in ((4000, CALL), (20, PUT), (10, CALL), (30, CALL)):
+        for account in (2, 3):
+            refused += [
+                event
+                for event in pit.place(account, "buy", price, 1, instrument=instrument)
+                if isinstance(event, Rejected)
+            ]
+    first = refused[0]
+    assert (first.code, first.field) == (Reject.BUSY, "exchange")
+    assert (first.found, first.allowed) == (found, f"at most {allowed}; cancels go on")
+
+
 # --- readers -------------------------------------------------------------------------------------
 
 
