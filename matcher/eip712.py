@@ -106,13 +106,12 @@ class MessageType:
         values = self._signed_values(message)
         return self._request.pack(self.type_hash, *values, self._words, signature)
 
-    def _signed_values(self, message: Message) -> tuple[Any, ...]:
+    def _signed_values(self, message: Message) -> list[Any]:
         """The fields, strings as their hashes."""
-        values = self._values(message)
-        place = self._string
-        if place is None:
-            return values
-        return (*values[:place], _string_hash(values[place]), *values[place + 1 :])
+        values, place = list(self._values(message)), self._string
+        if place is not None:
+            values[place] = _string_hash(values[place])
+        return values
 
     def terms(self, message: Message) -> dict[str, str | int | bool]:
         """The message's fields by the names that are signed."""
@@ -312,7 +311,7 @@ def parse_signature(raw: bytes, field: str = "signature") -> bytes:
         )
     if s == _ZERO:
         raise SignatureError(field, "s = 0", "s of at least 1", Reject.BAD_SIGNATURE)
-    return r + s + bytes([v])
+    return raw if len(raw) == 65 else r + s + bytes([v])
 
 
 def recover(digest: bytes, signature: bytes, field: str = "signature") -> bytes:

@@ -10,7 +10,7 @@ same either way (`matcher.kernel.known`).
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -53,7 +53,7 @@ class Verified(msgspec.Struct, Generic[M], frozen=True):
     signer: bytes  # 20 bytes
 
 
-class Claim(NamedTuple):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A message with a signature that is well-formed, and may be anybody's or nobody's."""
 
     message: Message
@@ -62,7 +62,7 @@ class Claim(NamedTuple):
     request: bytes  # 360 bytes
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a claim comes to."""
 
     digest: bytes  # 32 bytes
@@ -152,35 +152,40 @@ class KnownKeys:
                 if account in self._of_account:
                     self._of_account.move_to_end(account)
 
-    def recovered(self, account: int, signer: bytes, point: bytes) -> None:
-        """Somebody who was not guessed has signed for an account.
+    def recovered(self, found: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Some who were not guessed have signed.
 
         Parameters
         ----------
-        account : int
-        signer : bytes
-            20 bytes.
-        point : bytes
-            The public key, x and y, 64 bytes.
+        found : iterable of (int, bytes, bytes)
+            Account, signer (20 bytes), and public key, x and y, 64 bytes; in the order of asking.
         """
         if not self._most:
             return
         with self._lock:
-            guess = self._of_account.get(account)
-            if guess is not None:
-                if guess.signer == signer:  # known since the signature was looked at
-                    return
-                del self._of_account[account]
-            last, count = self._streaks.pop(account, (signer, 0))
-            count = count + 1 if last == signer else 1
-            key = self._keys.get(signer)
-            if count >= self._after and key is not None:
-                self._keys.move_to_end(signer)
-                _remember(self._of_account, account, key)
+            for account, signer, point in found:
+                self._note(account, signer, point)
+
+    def _note(self, account: int, signer: bytes, point: bytes) -> None:
+        """Somebody who was not guessed has signed for an account."""
+        guess = self._of_account.get(account)
+        if guess is not None:
+            if guess.signer == signer:  # known since the signature was looked at
                 return
+            del self._of_account[account]
+        last, count = self._streaks.pop(account, (signer, 0))
+        count = count + 1 if last == signer else 1
+        if count < self._after:
             _remember(self._streaks, account, (signer, count))
-            if count >= self._after and signer not in self._making:
-                self._making[signer] = _maker().submit(self._make, signer, point)
+            return
+        key = self._keys.get(signer)
+        if key is not None:
+            self._keys.move_to_end(signer)
+            _remember(self._of_account, account, key)
+            return
+        _remember(self._streaks, account, (signer, count))
+        if signer not in self._making:
+            self._making[signer] = _maker().submit(self._make, signer, point)
 
     def settle(self) -> None:
         """Wait until the tables that are wanted by now are made."""
@@ -252,24 +257,33 @@ class Recovery:
         signers = np.zeros(ADDRESS_BYTES * count, np.uint8)
         points = np.zeros(_POINT_BYTES * count, np.uint8)
         recover_signers(LIBRARY, signatures, digests, signers, points, verdicts)
-        hashes, addresses, publics = digests.tobytes(), signers.tobytes(), points.tobytes()
+        hashes = _cut(digests.tobytes(), _DIGEST_BYTES)
+        addresses = _cut(signers.tobytes(), ADDRESS_BYTES)
         answers: list[Answer] = []
         right: dict[int, _Key] = {}
-        for i, verdict in enumerate(verdicts.tolist()):
-            signer, key = addresses[ADDRESS_BYTES * i : ADDRESS_BYTES * (i + 1)], guesses[i]
+        others: list[int] = []  # places of those who were not guessed
+        for place, (digest, signer, verdict, key) in enumerate(
+            zip(hashes, addresses, verdicts.tolist(), guesses, strict=True)
+        ):
             if verdict == KNOWN:
                 assert key is not None
-                signer, verdict = key.signer, SIGNED  # noqa: PLW2901 - to others it is the same
-                right[accounts[i]] = key
-            elif verdict == SIGNED and (key is None or key.signer != signer):
-                point = publics[_POINT_BYTES * i : _POINT_BYTES * (i + 1)]
-                self._keys.recovered(accounts[i], signer, point)
-            answers.append(
-                Answer(hashes[_DIGEST_BYTES * i : _DIGEST_BYTES * (i + 1)], signer, verdict)
-            )
+                right[accounts[place]] = key
+                answers.append(Answer(digest, key.signer, SIGNED))  # to others it is the same
+                continue
+            if verdict == SIGNED and (key is None or key.signer != signer):
+                others.append(place)
+            answers.append(Answer(digest, signer, verdict))
+        if others:
+            publics = _cut(points.tobytes(), _POINT_BYTES)
+            self._keys.recovered((accounts[i], addresses[i], publics[i]) for i in others)
         if right:
             self._keys.confirmed(right)
         return answers
+
+
+def _cut(row: bytes, size: int) -> list[bytes]:
+    """Pieces of a row, so many bytes each."""
+    return [row[start : start + size] for start in range(0, len(row), size)]
 
 
 def _try_known(

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from matcher.eip712 import Domain
-from matcher.kernel.secp import FORGED
+from matcher.kernel.secp import SIGNED
 from matcher.signatures import (
     Answer,
     Claim,
@@ -35,23 +35,21 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="verify")
 
 
-_NOT_YET: Final = Answer(b"", b"", FORGED)
-
-
 class _Waiting:
     """Who waits for the answers to claims that came together."""
 
-    __slots__ = ("_answers", "_left", "future")
+    __slots__ = ("_answers", "_left", "claims", "future")
 
-    def __init__(self, count: int, future: "asyncio.Future[list[Answer]]"):
+    def __init__(self, claims: Sequence[Claim], future: "asyncio.Future[list[Answer]]"):
+        self.claims = claims
         self.future = future
-        self._answers = [_NOT_YET] * count
-        self._left = count
+        self._answers: list[Answer] = []
+        self._left = len(claims)
 
-    def take(self, place: int, found: Answer) -> None:
-        """Note one answer; after the last one they are told."""
-        self._answers[place] = found
-        self._left -= 1
+    def take(self, found: list[Answer]) -> None:
+        """Note the next answers; after the last ones they are told."""
+        self._answers += found
+        self._left -= len(found)
         if not self._left and not self.future.done():
             self.future.set_result(self._answers)
 
@@ -61,17 +59,32 @@ class _Waiting:
             self.future.set_exception(error)
 
 
-_Item = tuple[_Waiting, int, Claim]  # who waits for it, its place among what came
-
-
 class _Part:
     """What one thread was handed, and what came of it, once it is done."""
 
-    __slots__ = ("items", "job")
+    __slots__ = ("claims", "job", "waiting")
 
-    def __init__(self, items: list[_Item]):
-        self.items = items
+    def __init__(self) -> None:
+        self.claims: list[Claim] = []
+        self.waiting: list[tuple[_Waiting, int]] = []  # whose they are, in order, and how many
         self.job: asyncio.Future[list[Answer]] | None = None
+
+    def add(self, waiting: _Waiting, claims: Sequence[Claim]) -> None:
+        """Claims that came together, or as many of them as there is room for."""
+        self.claims += claims
+        self.waiting.append((waiting, len(claims)))
+
+    def tell(self, answers: list[Answer]) -> None:
+        """Tell each what its claims come to."""
+        start = 0
+        for waiting, count in self.waiting:
+            waiting.take(answers[start : start + count])
+            start += count
+
+    def fail(self, error: BaseException) -> None:
+        """Tell all that there will be no answer."""
+        for waiting, _ in self.waiting:
+            waiting.fail(error)
 
 
 class Verification:
@@ -94,7 +107,9 @@ class Verification:
         self._recovery = Recovery(domain, keys)
         self._threads = threads or len(os.sched_getaffinity(0))
         self._idle = self._threads
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[_Waiting] = deque()
+        self._queued = 0  # claims in the queue, and of its first how many were handed over
+        self._handed = 0
         self._given: deque[_Part] = deque()  # to threads, and not told yet; in the order of asking
         self._due = False
 
@@ -133,7 +148,8 @@ class Verification:
         found = await self._answers(claims)
         signed = []
         for asked, answered in zip(claims, found, strict=True):
-            require_signed(asked, answered)
+            if answered.verdict != SIGNED:
+                require_signed(asked, answered)
             assert isinstance(asked.message, Order)
             signed.append(
                 SignedOrder(asked.message, asked.signature, answered.digest, answered.signer)
@@ -144,42 +160,56 @@ class Verification:
 
     def _answers(self, claims: Sequence[Claim]) -> "asyncio.Future[list[Answer]]":
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(len(claims), loop.create_future())
-        self._queue.extend((waiting, place, one) for place, one in enumerate(claims))
-        self._plan(loop)
+        waiting = _Waiting(claims, loop.create_future())
+        if claims:
+            self._queue.append(waiting)
+            self._queued += len(claims)
+            self._plan(loop)
+        else:
+            waiting.take([])
         return waiting.future
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand over what waits once the loop has heard everybody who is ready to speak now."""
-        if self._idle and self._queue and not self._due:
+        if self._idle and self._queued and not self._due:
             self._due = True
             loop.call_soon(self._hand_over, loop)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deal what waits to the threads that are idle, as evenly as it goes."""
         self._due = False
-        if len(self._queue) == 1 and self._idle == self._threads:
+        if self._queued == 1 and self._idle == self._threads:
             # Another thread would take longer to wake than this takes.
             self._answer_here(self._take(1))
             return
-        while self._idle and self._queue:
-            part = _Part(self._take(min(-(-len(self._queue) // self._idle), MAX_BATCH)))
+        while self._idle and self._queued:
+            part = self._take(min(-(-self._queued // self._idle), MAX_BATCH))
             self._idle -= 1
             self._given.append(part)
-            claims = [asked for _, _, asked in part.items]
-            job = loop.run_in_executor(_pool(self._threads), self._recovery.answer, claims)
+            job = loop.run_in_executor(_pool(self._threads), self._recovery.answer, part.claims)
             job.add_done_callback(functools.partial(self._done, loop, part))
 
-    def _answer_here(self, part: list[_Item]) -> None:
+    def _answer_here(self, part: _Part) -> None:
         try:
-            answers = self._recovery.answer([asked for _, _, asked in part])
+            answers = self._recovery.answer(part.claims)
         except Exception as error:
-            _fail(part, error)
+            part.fail(error)
         else:
-            _tell(part, answers)
+            part.tell(answers)
 
-    def _take(self, count: int) -> list[_Item]:
-        return [self._queue.popleft() for _ in range(count)]
+    def _take(self, count: int) -> _Part:
+        """The first claims of the queue."""
+        part, self._queued = _Part(), self._queued - count
+        while count:
+            waiting, start = self._queue[0], self._handed
+            claims = waiting.claims[start : start + count]
+            part.add(waiting, claims)
+            count -= len(claims)
+            self._handed += len(claims)
+            if self._handed == len(waiting.claims):
+                self._queue.popleft()
+                self._handed = 0
+        return part
 
     def _done(
         self,
@@ -190,20 +220,10 @@ class Verification:
         self._idle += 1
         part.job = job
         while self._given and (done := self._given[0].job) is not None:
-            items = self._given.popleft().items
+            told = self._given.popleft()
             error = done.exception()
             if error is None:
-                _tell(items, done.result())
+                told.tell(done.result())
             else:
-                _fail(items, error)
+                told.fail(error)
         self._plan(loop)
-
-
-def _tell(part: list[_Item], answers: list[Answer]) -> None:
-    for (waiting, place, _), found in zip(part, answers, strict=True):
-        waiting.take(place, found)
-
-
-def _fail(part: list[_Item], error: BaseException) -> None:
-    for waiting, _, _ in part:
-        waiting.fail(error)

@@ -8,6 +8,7 @@ import pytest
 
 from matcher.eip712 import Domain
 from matcher.errors import SignatureError
+from matcher.gateway import verify
 from matcher.gateway.verify import Verification
 from matcher.signatures import Recovery, claim
 from matcher.types import CancelTerms, Order
@@ -137,6 +138,23 @@ async def test_verification_of_orders_that_came_together_names_the_bad_one():
     claims[1] = claim(order_of(1), NOBODY, "orders[1].signature")
     with pytest.raises(SignatureError, match=r"^orders\[1\]\.signature: found recovers to no"):
         await stage.orders(claims)
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 512), (2, 512), (3, 4), (2, 1)])
+async def test_verification_of_requests_cut_anywhere_gives_each_its_own(
+    monkeypatch, batches, threads, most
+):
+    """Requests of several orders, of one and of none, in calls that end within them."""
+    monkeypatch.setattr(verify, "MAX_BATCH", most)
+    stage, number = Verification(DOMAIN, threads), iter(range(100))
+    requests = [[order_of(next(number)) for _ in range(size)] for size in (3, 1, 0, 8, 2, 1, 5)]
+    asked = [[claim(order, sign(order)) for order in request] for request in requests]
+    signed = await asyncio.gather(*(stage.orders(claims) for claims in asked))
+    assert [[one.order for one in request] for request in signed] == requests
+    digests = [[one.digest for one in request] for request in signed]
+    assert digests == [[DOMAIN.digest(order) for order in request] for request in requests]
+    assert sum(batches) == 20
+    assert max(batches) <= most
 
 
 async def test_verification_that_breaks_tells_all_who_wait_and_goes_on(monkeypatch):
