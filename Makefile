@@ -82,7 +82,7 @@ format: environment ## Format the Python code and sort its imports
 	@$(BIN)/ruff format .
 
 .PHONY: fuzz
-fuzz: setup ## Run the property and differential tests with far more examples
+fuzz: setup ## Run the property and differential tests with far more examples (COMMANDS=1000000, FIRST=0)
 	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) -n $(WORKERS) tests/property tests/differential \
 		tests/e2e/test_kill.py tests/e2e/test_kill_core.py tests/e2e/test_processes.py $(ARGS)
 	@$(BIN)/python -m tests.support.fuzz --commands $(or $(COMMANDS),1000000) --first $(or $(FIRST),0)

@@ -140,7 +140,7 @@ def run(total: int, first: int, step: int, size: int, scenes: list[str]) -> Coun
 
 
 @click.command()
-@click.option("--commands", "total", default=100_000, show_default=True)
+@click.option("--commands", "total", default=100_000, show_default=True, type=click.IntRange(1))
 @click.option("--first", default=0, show_default=True, help="Number of the first slice.")
 @click.option("--step", default=1, show_default=True, help="From one slice to the next.")
 @click.option("--slice", "size", default=SLICE, show_default=True, help="Commands of a slice.")
