@@ -56,6 +56,7 @@ EVENT_RECORD: Final = np.dtype(EVENT.descr)  # of a ring of events
 MATCHING: Final = "matching"  # the part of a snapshot
 CREDIT: Final = 1 << 16  # lines for which room is made at a time
 RESERVED: Final = 1 << 20  # commands for which a replay makes room beforehand, at most
+PREPARED: Final = 1 << 16  # lines for which it has memory touched at a time, at most
 REPLAYED: Final = 1 << 12  # lines that are replayed at a time, at least
 _MARKS: Final = 1 << 14
 _RELEASES: Final = 1 << 14
@@ -358,6 +359,7 @@ def recovered(
         after, matching = found.sequence, Matching.load(dumped, limits)
     # At once, and not by doubling again and again; what is not used takes no memory.
     matching.pools.make_room(min(journal.last - after, RESERVED))
+    ahead = min(journal.last - after, PREPARED)
     waiting: list[Records] = []
     count = 0
     for group in journal.groups(after):
@@ -366,17 +368,19 @@ def recovered(
         waiting.append(group.lines(after))
         count += len(waiting[-1])
         if count >= REPLAYED:
-            _apply(matching, waiting)
+            _apply(matching, waiting, ahead)
             count = 0
-    _apply(matching, waiting)
+    _apply(matching, waiting, ahead)
     log.info("recovered", snapshot=after, replayed=journal.last - after)
     return matching
 
 
-def _apply(matching: Matching, waiting: list[Records]) -> None:
-    """Apply what waits as one; it waits no more."""
+def _apply(matching: Matching, waiting: list[Records], ahead: int) -> None:
+    """Apply what waits as one; it waits no more. Room is made for so many lines at a time."""
     if waiting:
         lines = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+        if len(lines) > matching.pools.granted and len(lines) <= ahead:
+            matching.pools.prepare(ahead)
         matching.run(lines.reshape(-1).view(LINE_RECORD))
         waiting.clear()
 

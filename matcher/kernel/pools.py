@@ -113,6 +113,22 @@ class Pools:
         self._ready -= count
         self._granted = max(0, min(self._ready, self._room() - count))
 
+    @property
+    def granted(self) -> int:
+        """Commands for which there is room, and memory touched, without another look."""
+        return self._granted
+
+    def prepare(self, count: int) -> None:
+        """Make room for `count` commands at once, which `reserve` then finds without a look.
+
+        For who runs many in passes of few; less if there is less room, up to the limits.
+        """
+        self.make_room(count)
+        if count > self._ready:
+            self._ready = count
+            self._touch_next(count)
+        self._granted = max(0, min(self._ready, self._room()))
+
     def make_room(self, count: int) -> None:
         """Make room for what `count` more commands may need, up to the limits.
 

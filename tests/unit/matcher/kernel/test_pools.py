@@ -46,6 +46,30 @@ def test_reserve_leaves_room_for_so_many_commands_each_time() -> None:
     assert matching.live > 1000
 
 
+def test_prepare_makes_room_for_all_that_reserve_then_grants() -> None:
+    matching, many = desk(LIMITS._replace(orders=1 << 15, pages=1 << 15, holdings=1 << 15)), 20_000
+    pools = matching.pools
+    pools.prepare(many)
+    assert pools.granted == many
+    assert min(rooms(pools).values()) >= many
+    addresses = {name: int(array.ctypes.data) for name, array in pools.arrays.items()}
+    for number in range(60):
+        pools.reserve(40)
+        matching.run(np.concatenate([order(2 + n, 8 * number, BUY, 10, 1) for n in range(10)]))
+    assert pools.granted == many - 60 * 50, "a pass reserves for its lines, too"
+    assert {name: int(array.ctypes.data) for name, array in pools.arrays.items()} == addresses
+    matching.check()
+
+
+def test_prepare_grants_no_more_than_the_limits_leave() -> None:
+    matching = desk(LIMITS._replace(orders=300))
+    for number in range(4):
+        matching.run(np.concatenate([order(2 + n, number, BUY, 10, 1) for n in range(30)]))
+    matching.pools.prepare(5000)
+    assert matching.pools.granted == 180
+    assert rooms(matching.pools)["orders"] == 180
+
+
 @pytest.mark.skipif(not COMPILED, reason="plain Python takes memory as it goes")
 def test_first_orders_of_new_books_do_not_wait_for_memory() -> None:
     """A fault costs up to milliseconds when the system must find a page."""
