@@ -124,6 +124,7 @@ class Pools:
         For who runs many in passes of few; less if there is less room, up to the limits.
         """
         self.make_room(count)
+        self.make_tables(count)
         if count > self._ready:
             self._ready = count
             self._touch_next(count)
