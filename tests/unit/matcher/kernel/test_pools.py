@@ -47,7 +47,7 @@ def test_reserve_leaves_room_for_so_many_commands_each_time() -> None:
 
 
 def test_prepare_makes_room_for_all_that_reserve_then_grants() -> None:
-    matching, many = desk(LIMITS._replace(orders=1 << 15, pages=1 << 15, holdings=1 << 15)), 20_000
+    matching, many = desk(LIMITS._replace(orders=1 << 16, pages=1 << 16, holdings=1 << 16)), 40_000
     pools = matching.pools
     pools.prepare(many)
     assert pools.granted == many
