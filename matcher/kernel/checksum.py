@@ -15,12 +15,12 @@ for short messages zlib does all of it.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -28,7 +28,19 @@ from numpy.typing import NDArray
 from matcher.kernel.compiled import compiled
 from matcher.kernel.memory import COMPILED
 
-_FEATURES: Final = binding.get_host_cpu_features() if COMPILED else {}
+
+def _features() -> Mapping[str, bool]:
+    """What numba compiles for may do: the processor at hand, unless it was told of another."""
+    if not COMPILED:
+        return {}
+    name, features = (getattr(config, word) or "" for word in ("CPU_NAME", "CPU_FEATURES"))
+    if name not in ("", "host") or features:
+        return {feature[1:]: feature[0] == "+" for feature in features.split(",") if feature}
+    host: Mapping[str, bool] = binding.get_host_cpu_features()
+    return host
+
+
+_FEATURES: Final = _features()
 BLOCK: Final = 16  # bytes
 LANES: Final = (
     (4 if _FEATURES.get("avx512f") else 2) if _FEATURES.get("vpclmulqdq") else 1

@@ -1,12 +1,17 @@
 """The checksum of long messages is zlib's, whatever part of it the processor folds."""
 
+import os
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llvmlite import binding
 
 from matcher.kernel import checksum
 from matcher.kernel.checksum import STEP, WORTH, crc32, rest_of_power
@@ -60,6 +65,36 @@ def test_crc32_of_a_long_message_sees_every_bit_of_a_step() -> None:
             message[place] ^= 1 << at % 8
             assert crc32(message) == zlib.crc32(message) != whole
             message[place] ^= 1 << at % 8
+
+
+ANSWER = """
+import zlib
+from matcher.kernel import checksum
+message = bytes(range(256)) * 100
+print(checksum._folding is not None, checksum.LANES, checksum.crc32(message) == zlib.crc32(message))
+"""
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [("", "False 1 True"), ("+avx2", "False 1 True"), ("+pclmul,+sse4.1", "True 1 True")],
+)
+def test_crc32_compiled_for_other_processors_equals_zlib(
+    features: str, expected: str, tmp_path: Path
+) -> None:
+    """None is asked for what it cannot do: the compiler would end the process."""
+    if "pclmul" in features and not binding.get_host_cpu_features().get("pclmul"):
+        pytest.skip("this processor does not multiply so")
+    told = subprocess.run(
+        [sys.executable, "-c", ANSWER],
+        env=os.environ
+        | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        | {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": features},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == (expected if COMPILED else "False 1 True")
 
 
 def test_crc32_folds_where_the_processor_multiplies_polynomials(
