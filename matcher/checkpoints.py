@@ -36,19 +36,33 @@ class Component(Protocol):
         """Hold what was dumped; it was told nothing yet."""
 
 
+class Written(Protocol):
+    """How far a journal is."""
+
+    @property
+    def last(self) -> int:
+        """The last command that it has."""
+
+    @property
+    def synced(self) -> int:
+        """The last one that a power cut leaves."""
+
+
 class Checkpoints:
     """Begins from the newest snapshot, and takes the next ones.
 
     Parameters
     ----------
     journal : Journal
+        Or what says how far it is, for who follows it.
     snapshots : Snapshots
     components : mapping of str to Component
         All that the commands change; new.
-    every : int
-        Commands from one snapshot to the next.
+    every : int or None
+        Commands from one snapshot to the next; None: it takes none, and changes no others'.
     prunes : bool
-        Remove segments of the journal that hold only what the older snapshot contains.
+        Remove segments of the journal that hold only what the older snapshot contains; only for who
+        writes the journal.
 
     Attributes
     ----------
@@ -58,10 +72,10 @@ class Checkpoints:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Journal | Written,
         snapshots: Snapshots,
         components: Mapping[str, Component],
-        every: int = EVERY,
+        every: int | None = EVERY,
         *,
         prunes: bool = False,
     ):
@@ -81,7 +95,7 @@ class Checkpoints:
         JournalError
             If a snapshot is another exchange's, or holds other components.
         """
-        found = self._snapshots.newest(self._journal.last)
+        found = self._snapshots.newest(self._journal.last, tidy=self._every is not None)
         if found is None:
             return 0
         if set(found.parts) != set(self._components):
@@ -102,7 +116,7 @@ class Checkpoints:
         """
         if self._writing is not None and self._writing.done:
             self._end(self._writing)
-        due = sequence >= self.last + self._every
+        due = self._every is not None and sequence >= self.last + self._every
         if due and self._writing is None and self._journal.synced >= sequence:
             self._writing = self._snapshots.write_apart(sequence, self._dump)
             self.last = sequence
@@ -124,4 +138,5 @@ class Checkpoints:
             return
         log.info("snapshot written", sequence=writing.sequence)
         if self._prunes:
+            assert isinstance(self._journal, Journal), "who follows a journal prunes none"
             self._journal.prune(self._snapshots.prunable)

@@ -17,6 +17,7 @@ from matcher import commands as c
 from matcher import events as e
 from matcher import words
 from matcher.board import Board, Records
+from matcher.dumped import dump_board, load_board
 from matcher.eip712 import keccak
 from matcher.errors import ChainError, InvariantBroken, Reject
 from matcher.events import CancelReason, Event
@@ -182,33 +183,20 @@ class Exchange(Board):
 
     def dump(self) -> Parts:
         """Everything there is, as arrays and bytes, for `load`."""
-        facts = b"".join(map(self.encoder.encode, list(self.names.facts())))
         signed = b"".join(
             self.encoder.encode(c.PlaceOrder(signed)) for _, signed in sorted(self._signed.items())
         )
-        halted = b"" if self.halted is None else b"h" + self.halted.encode()
-        return {"facts": facts, "signed": signed, "halted": halted, **self.kernel.dump()}
+        return {"signed": signed, **dump_board(self, self.names, self.encoder)}
 
     def load(self, parts: Parts) -> None:
         """Become what was dumped; this exchange is a new one."""
-        facts, signed, halted = (bytes(parts[name]) for name in ("facts", "signed", "halted"))
-        own = ("facts", "signed", "halted")
-        rest = {name: np.asarray(part) for name, part in parts.items() if name not in own}
-        self.kernel = Matching.load(rest, self.kernel.limits)
-        for lines in split(facts):
-            self._decoder.observe(lines)
-        self.listings.waiting = {
-            (int(x["market"]), int(x["expiry"]))
-            for x in self.records("series")[1 : self.number("series_count") + 1]
-            if x["fixed"] and not x["settled"]
-        }
+        load_board(self, self._decoder, parts)
         self._signed = {}
-        for lines in split(signed):
+        for lines in split(bytes(parts["signed"])):
             command = self._decoder.decode(lines)
             assert isinstance(command, c.PlaceOrder), "`dump` writes no other"
             order = command.signed.order
             self._signed[order.account * SLOTS + order.id % SLOTS] = command.signed
-        self.halted = halted[1:].decode() if halted else None
 
     # --- what auditors ask -----------------------------------------------------------------------
 

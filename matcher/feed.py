@@ -11,10 +11,11 @@ here stands in the archive for ever: the batches' words and order files.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 from sortedcontainers import SortedDict
 
 from matcher.batch import Batch
@@ -45,6 +46,7 @@ from matcher.history import (
     ObeyedCancelAll,
     OrderState,
     PlacedOp,
+    Story,
     Update,
     movement_of,
     summarize,
@@ -250,10 +252,7 @@ class Feed:
     ) -> Movement:
         self._movement_count += 1
         movement = movement_of(event, self._movement_count, self.now)
-        accounts = (
-            (movement.account,) if movement.target is None else (movement.account, movement.target)
-        )
-        self._movements.add(movement.number, movement, accounts)
+        self._movements.add(movement.number, movement, _accounts_of(movement))
         self._update.movements.append(movement)
         return movement
 
@@ -377,6 +376,11 @@ class Feed:
         tick, (lots, orders) = levels.peekitem(-1 if buy else 0)
         return tick, lots, orders
 
+    @property
+    def last_batch(self) -> int:
+        """Id of the newest batch that was told of; 0 if there was none."""
+        return next(reversed(self._batches), 0)
+
     def batch(self, batch_id: int) -> BatchSummary | None:
         """A closed batch."""
         return self._batches.get(batch_id)
@@ -389,6 +393,74 @@ class Feed:
     def obeyed_cancel_all(self, digest: bytes) -> ObeyedCancelAll | None:
         """A cancel-all that was obeyed and has not expired."""
         return self._cancel_alls.get(digest)
+
+    # --- snapshots --------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, bytes]:
+        """All that it remembers, for `load`."""
+        unplaced = [(isinstance(op, Fill), op.number) for op in self._unplaced]
+        fills = {fill.number: fill for kept in self._trades.values() for fill in kept}
+        fills |= {fill.number: fill for fill in self._fills}
+        fills |= {op.number: op for op in self._unplaced if isinstance(op, Fill)}
+        moves = {move.number: move for move in self._movements}
+        moves |= {op.number: op for op in self._unplaced if isinstance(op, Movement)}
+        story = Story(
+            now=self.now,
+            sequence=self.sequence,
+            fill_count=self.fill_count,
+            movement_count=self._movement_count,
+            open=list(self._open.values()),
+            closed=list(self._closed),
+            fills=list(fills.values()),
+            movements=list(moves.values()),
+            kept_fills=[fill.number for fill in self._fills],
+            kept_movements=[move.number for move in self._movements],
+            trades={index: [fill.number for fill in kept] for index, kept in self._trades.items()},
+            unplaced=unplaced,
+            batches=list(self._batches.values()),
+            accounts_of=list(self._accounts_of.items()),
+            cancel_alls=list(self._cancel_alls.items()),
+        )
+        return {"story": msgspec.msgpack.encode(story)}
+
+    def load(self, parts: Mapping[str, Any]) -> None:
+        """Remember what was dumped; this feed was told nothing yet. Listeners stay."""
+        story = msgspec.msgpack.decode(bytes(parts["story"]), type=Story)
+        self.now, self.sequence = story.now, story.sequence
+        self.fill_count, self._movement_count = story.fill_count, story.movement_count
+        for state in story.open:
+            order = state.signed.order
+            self._open[order.account, order.id] = state
+            self._open_of.setdefault(order.account, {})[order.id] = state
+            if state.resting:
+                self._add_to_level(state, state.remaining, 1)
+        for state in story.closed:
+            order = state.signed.order
+            self._closed.add((order.account, order.id), state, (order.account,))
+        fills = {fill.number: fill for fill in story.fills}
+        moves = {move.number: move for move in story.movements}
+        for number in story.kept_fills:
+            trade = fills[number].trade
+            self._fills.add(number, fills[number], (trade.taker, trade.maker))
+        for number in story.kept_movements:
+            self._movements.add(number, moves[number], _accounts_of(moves[number]))
+        for instrument, numbers in story.trades.items():
+            kept = (fills[number] for number in numbers)
+            self._trades[instrument] = deque(kept, maxlen=self.limits.trades)
+        self._unplaced.extend(fills[n] if fill else moves[n] for fill, n in story.unplaced)
+        self._batches = {summary.id: summary for summary in story.batches}
+        self._accounts_of = dict(story.accounts_of)
+        self._opened = {account for _, accounts in story.accounts_of for account in accounts}
+        self._cancel_alls = dict(story.cancel_alls)
+        self._cancel_alls_by_expiry = [(x.expiry, digest) for digest, x in story.cancel_alls]
+        heapq.heapify(self._cancel_alls_by_expiry)
+        self._update = Update(self.sequence, self.now, {}, [], {}, [])
+
+
+def _accounts_of(movement: Movement) -> tuple[int, ...]:
+    if movement.target is None:
+        return (movement.account,)
+    return (movement.account, movement.target)
 
 
 P = TypeVar("P", bound=PlacedOp)

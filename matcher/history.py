@@ -114,6 +114,26 @@ class ObeyedCancelAll(msgspec.Struct, frozen=True):
     canceled: tuple[tuple[int, int], ...]  # (id, remaining lots)
 
 
+class Story(msgspec.Struct, frozen=True):
+    """All that a feed remembers, for a snapshot; oldest first."""
+
+    now: int
+    sequence: int
+    fill_count: int
+    movement_count: int
+    open: list[OrderState]
+    closed: list[OrderState]
+    fills: list[Fill]  # each once, those below
+    movements: list[Movement]
+    kept_fills: list[int]  # numbers, from here on
+    kept_movements: list[int]
+    trades: dict[int, list[int]]  # by instrument
+    unplaced: list[tuple[bool, int]]  # whether it is a fill
+    batches: list[BatchSummary]
+    accounts_of: list[tuple[bytes, list[int]]]
+    cancel_alls: list[tuple[bytes, ObeyedCancelAll]]
+
+
 class History(Generic[K, T]):
     """The newest of what is over, by key and by account; O(1) per entry."""
 
@@ -125,6 +145,10 @@ class History(Generic[K, T]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[T]:
+        """All entries, oldest first: added to a new history in this order they make the same."""
+        return (item for item, _ in self._items.values())
 
     def get(self, key: K) -> T | None:
         found = self._items.get(key)

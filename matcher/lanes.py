@@ -45,7 +45,7 @@ class Policy(msgspec.Struct, frozen=True):
     max_ops: int = BLOB_CHUNKS_MAX * CHUNK_OPS  # a full batch is closed by the batcher
     max_queue: int = 10_000  # new orders, withdrawals, transfers that wait; all else gets in
     max_group: int = 1_000  # commands that share a sync
-    snapshot_every: int = 1_000_000  # commands, of the matcher where it is a process of its own
+    snapshot_every: int = 1_000_000  # commands, of each process where there are several
 
 
 class Entry:

@@ -324,6 +324,12 @@ class Node:
     help="Run in several processes: the matcher, the batcher, and N gateways at one port.",
 )
 @click.option(
+    "--snapshot-every",
+    default=Policy().snapshot_every,
+    type=click.IntRange(1),
+    help="With --processes: commands after which each process writes a snapshot to start from.",
+)
+@click.option(
     "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
 )
 @click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
@@ -378,9 +384,10 @@ def _settings(operator: LocalAccount | None, **options: Any) -> Settings:
     age, ops, max_fee = (options.pop(name) for name in ("batch_age", "batch_ops", "max_fee"))
     limits = limits_of(options.pop("batch_chunks"))
     blob_cap = options.pop("max_blob_fee") * GWEI
+    every = options.pop("snapshot_every")
     return Settings(
         operator=operator,
-        batches=Policy(max_age=age, max_ops=ops),
+        batches=Policy(max_age=age, max_ops=ops, snapshot_every=every),
         limits=limits,
         fees=FeePolicy(cap=max_fee * GWEI, blob_cap=blob_cap),
         mode=Choice(options.pop("mode")),

@@ -227,28 +227,34 @@ class Snapshots:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def newest(self, synced: int) -> Snapshot | None:
+    def newest(self, synced: int, *, tidy: bool = True) -> Snapshot | None:
         """The newest snapshot that can be read; None if there is none.
 
         Parameters
         ----------
         synced : int
             The journal's last command. What is ahead of it is removed.
+        tidy : bool
+            Remove that, and what was not written to its end: False for who does not write here.
 
         Raises
         ------
         JournalError
             If one is another exchange's (naming both).
         """
-        for path in self.directory.glob(f".{_NAME}*"):
-            path.unlink()  # killed while it was written
+        for path in self.directory.glob(f".{_NAME}*") if tidy else ():
+            path.unlink(missing_ok=True)  # killed while it was written
         for sequence in reversed(self.sequences()):
             path = self.path(sequence)
             if sequence > synced:
                 log.warning("snapshot ahead of its journal", snapshot=str(path), synced=synced)
-                path.unlink()
+                if tidy:
+                    path.unlink(missing_ok=True)
                 continue
-            found = self._read(path, sequence)
+            try:
+                found = self._read(path, sequence)
+            except FileNotFoundError:  # its writer has let go of it just now
+                continue
             if found is not None:
                 return found
         return None

@@ -1,8 +1,10 @@
 """The batcher: builds and archives batches, follows the chain, commits, proves."""
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 
 from matcher import commands as c
@@ -31,6 +33,31 @@ class _Closed(NamedTuple):
     batches: list[Batch]
 
 
+class LastBlock:
+    """Up to which block of the chain the journal was told, for a snapshot.
+
+    Attributes
+    ----------
+    told : ChainBlock or None
+    """
+
+    def __init__(self) -> None:
+        self.told: c.ChainBlock | None = None
+
+    def on_events(self, _sequence: int, command: c.Command, *_: object) -> None:
+        """Note it."""
+        if isinstance(command, c.ChainBlock):
+            self.told = command
+
+    def dump(self) -> dict[str, bytes]:
+        """It, for `load`."""
+        return {"told": msgspec.msgpack.encode(self.told)}
+
+    def load(self, parts: Mapping[str, Any]) -> None:
+        """Know what was dumped."""
+        self.told = msgspec.msgpack.decode(bytes(parts["told"]), type=c.ChainBlock | None)
+
+
 class BatcherProcess:
     """The one process that knows the chain, and keeps the trees.
 
@@ -50,6 +77,8 @@ class BatcherProcess:
         self._replica = BatchingReplica(plan, board, bells, self._batcher)
         self._republished: Republished | None = Republished(self._archive)
         self._closed: asyncio.Queue[_Closed] = asyncio.Queue()
+        self._unarchived = 0
+        self._block = LastBlock()
         self._replica.on_applied(self._note_batches)
 
     async def run(self, life: Life) -> None:
@@ -73,11 +102,20 @@ class BatcherProcess:
             self._archive,
             life.ending,
         )
+        replica.subscribe(self._block.on_events)
+        # A batch that is in a snapshot is not made again, so it must be in the archive by then.
+        replica.begin_from(
+            plan.batcher_snapshots,
+            {"batcher": self._batcher, "chain": self._block},
+            takes=True,
+            when=lambda: self._unarchived == 0,
+        )
         replica.subscribe(side.on_events)
         await replica.catch_up()
         assert self._republished is not None
         await asyncio.to_thread(self._republished.settle)
         self._republished = None
+        side.told = self._block.told
         server = NoticeServer(self._batcher.account_proof, self._batcher.known)
         server.note_archived(self._batcher.head.id)
         replica.follow()
@@ -131,6 +169,7 @@ class BatcherProcess:
         if self._republished is not None:
             self._republished.take(command, result, batches)
         else:
+            self._unarchived += 1
             self._closed.put_nowait(_Closed(sequence, command, batches))
 
     async def _archive_all(self, server: NoticeServer, link: Link) -> None:
@@ -142,5 +181,6 @@ class BatcherProcess:
                     await asyncio.to_thread(publish, self._archive, closed.command, batch)
                     server.archived(batch.id)
                 link.archived(closed.sequence)
+                self._unarchived -= 1
             finally:
                 self._closed.task_done()

@@ -27,6 +27,8 @@ from matcher.processes.replica import Replica
 
 log = structlog.get_logger(__name__)
 
+REDATED = 512  # so many of the newest batches may have been dated anew: `kept.REDATABLE`
+
 
 class ToldChain:
     """What the batcher's follower knows, as it was told last."""
@@ -60,6 +62,12 @@ class ToldBatches:
         self._again: set[int] = set()  # told of, and archived anew since
         self._work = asyncio.Event()
         self._progress = asyncio.Event()
+
+    def begin(self) -> None:
+        """Go on where the feed is; of its newest batches some may be dated anew meanwhile."""
+        self._last = self._known = last = self._feed.last_batch
+        self._again = set(range(max(1, last - REDATED + 1), last + 1))
+        self._work.set()
 
     def archived(self, batch_id: int) -> None:
         """Up to this batch all are archived; this one perhaps anew."""
@@ -157,6 +165,10 @@ class GatewayProcess:
         notices = NoticeReader(plan.socket, batches.archived, chain.take)
         replica.subscribe(self._feed.on_events)
         replica.on_applied(batches.on_applied)
+        replica.begin_from(
+            plan.reader_snapshots, {"feed": self._feed}, takes=plan.keeps_reader_snapshots
+        )
+        batches.begin()
         tasks = {
             "batches": asyncio.create_task(batches.run()),
             "notices": asyncio.create_task(notices.run()),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from matcher import commands as c
 from matcher.board import Board
+from matcher.dumped import Parts, dump_board, load_board
 from matcher.eip712 import keccak
 from matcher.errors import ChainError
 from matcher.exchange import redate_refusals
@@ -15,7 +16,7 @@ from matcher.kernel import layout
 from matcher.kernel.exchange import Matching
 from matcher.kernel.layout import EVENT_NUMBERS, EventKind
 from matcher.kernel.pools import Limits
-from matcher.lines import Encoder
+from matcher.lines import Decoder, Encoder
 from matcher.names import Names
 from matcher.types import Windows
 
@@ -51,7 +52,7 @@ class LinedExchange(Board):
     def __init__(self, windows: Windows, limits: Limits | None = None):
         names = Names(windows.lag)
         super().__init__(Matching(limits, windows.lag), names)
-        self._encoder = Encoder(names)
+        self._encoder, self._decoder = Encoder(names), Decoder(names)
 
     def apply_orders(self, commands: Sequence[c.Command]) -> Told:
         """Apply what traders sent, in one call of the kernel.
@@ -97,6 +98,14 @@ class LinedExchange(Board):
     def state_hash(self) -> bytes:
         """keccak256 of the state text, 32 bytes."""
         return keccak(self.state_text().encode())
+
+    def dump(self) -> dict[str, NDArray[Any] | bytes]:
+        """Everything there is, as arrays and bytes, for `load`."""
+        return dump_board(self, self.names, self._encoder)
+
+    def load(self, parts: Parts) -> None:
+        """Become what was dumped, here or by an `Exchange`; this one is new."""
+        load_board(self, self._decoder, parts)
 
     def _run(self, lines: bytes, count: int) -> Told:
         records, ends = np.frombuffer(lines, layout.COMMAND), np.zeros(count, np.int64)

@@ -101,8 +101,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def snapshots(self) -> Path:
-        """Directory of the matcher's snapshots."""
+        """Directory of the matcher's snapshots, and of directories of other processes'."""
         return Path(self.data) / "snapshots"
+
+    @property
+    def batcher_snapshots(self) -> Path:
+        """Directory of the batcher's snapshots: exchange, batcher, and where the chain is."""
+        return self.snapshots / BATCHER
+
+    @property
+    def reader_snapshots(self) -> Path:
+        """Directory of snapshots of exchange and feed: the first gateway's, for all who read."""
+        return self.snapshots / "readers"
+
+    @property
+    def keeps_reader_snapshots(self) -> bool:
+        """Whether this process is who takes them."""
+        return self.name == f"{GATEWAY}-1"
 
     @property
     def archive(self) -> Path:

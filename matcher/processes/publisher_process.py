@@ -41,6 +41,7 @@ class PublisherProcess:
         replica, name = self._replica, self._plan.publish
         assert name is not None
         replica.subscribe(self._feed.on_events)
+        replica.begin_from(self._plan.reader_snapshots, {"feed": self._feed}, takes=False)
         await replica.catch_up()
         publisher = Publisher(self._feed, replica.engine, name, at_once=False)
         replica.after_turn(publisher.flush)

@@ -3,16 +3,19 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from matcher import commands as c
 from matcher.batch import Batch
+from matcher.checkpoints import Checkpoints, Component
 from matcher.events import Event
 from matcher.exchange import Exchange
+from matcher.journal.snapshot import Snapshots
 from matcher.journal.tail import Tail
 from matcher.lanes import NEED_BATCH
 from matcher.processes.board import Bells, Board
@@ -30,6 +33,23 @@ READY = 4096  # ops whose memory is taken while nothing waits
 
 Numbered = tuple[int, c.Command]  # with its sequence
 Applied = Callable[[int, c.Command, list[Event] | Exception, list[Batch]], None]
+
+
+class _Synced:
+    """How far the journal is, as followers know it."""
+
+    def __init__(self, board: Board):
+        self._board = board
+
+    @property
+    def last(self) -> int:
+        """The last command that anybody may follow."""
+        return self._board.synced
+
+    @property
+    def synced(self) -> int:
+        """The same."""
+        return self._board.synced
 
 
 class Following(ABC):
@@ -58,10 +78,13 @@ class Following(ABC):
         self.sequence = 0
         self.live = False
         self.failure: Exception | None = None
+        self._plan = plan
         self._number = plan.number
         self._board = board
         self._bells = bells
-        self._tail = Tail(plan.journal, plan.identity)
+        self._tail: Tail | None = None
+        self._checkpoints: Checkpoints | None = None
+        self._may_dump: Callable[[], bool] = lambda: True
         self._decoding: Iterator[Numbered] | None = None  # of the group at hand
         self._listeners: list[Listener] = []
         self._before: list[Callable[[], None]] = []
@@ -88,9 +111,48 @@ class Following(ABC):
 
     # --- life -----------------------------------------------------------------------------------
 
+    def begin_from(
+        self,
+        directory: Path,
+        beside: Mapping[str, Component],
+        *,
+        takes: bool,
+        when: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Begin behind the newest snapshot, if there is one, and take the next ones.
+
+        Before `catch_up`; nobody who listens is told what is in a snapshot.
+
+        Parameters
+        ----------
+        directory : Path
+            Of the snapshots.
+        beside : mapping of str to Component
+            What is in them beside the engine; new.
+        takes : bool
+            Whether this process is who takes them.
+        when : callable
+            Whether one may be taken now.
+
+        Raises
+        ------
+        JournalError
+            If a snapshot is another exchange's, or holds other components.
+        """
+        self._checkpoints = Checkpoints(
+            _Synced(self._board),
+            Snapshots(directory, self._plan.identity),
+            {"exchange": self.engine, **beside},
+            self._plan.batches.snapshot_every if takes else None,
+        )
+        self._may_dump = when
+        self.sequence = self._checkpoints.load()
+
     async def catch_up(self) -> None:
         """Apply what is in the journal, giving way to other tasks now and then."""
         began, until = time.perf_counter(), self._board.synced
+        after = self.sequence
+        self._tail = Tail(self._plan.journal, self._plan.identity, after)
         while self.sequence < until:
             self._apply_some(until)
             await asyncio.sleep(0)
@@ -98,6 +160,7 @@ class Following(ABC):
         log.info(
             "journal replayed",
             commands=self.sequence,
+            replayed=self.sequence - after,
             milliseconds=round(1000 * (time.perf_counter() - began)),
             state="0x" + self.engine.state_hash().hex(),
         )
@@ -119,6 +182,8 @@ class Following(ABC):
         if self._ended is not None and not self._ended.done():
             asyncio.get_running_loop().remove_reader(self._bells.own(self._number))
             self._ended.set_result(None)
+        if self._checkpoints is not None:
+            self._checkpoints.close()
 
     def stir(self) -> None:
         """Look for work soon."""
@@ -162,6 +227,8 @@ class Following(ABC):
         self._apply_some(synced)
         for look in self._after:
             look()
+        if self._checkpoints is not None and self._may_dump():
+            self._checkpoints.look(self.sequence)
         return True
 
     def _apply_some(self, until: int) -> None:
@@ -174,6 +241,7 @@ class Following(ABC):
 
     def _next(self, until: int) -> list[Numbered]:
         """The next commands up to `until`, which is where a group ends; at most `TURN`."""
+        assert self._tail is not None, "who follows has caught up"
         found: list[Numbered] = []
         while len(found) < TURN:
             if self._decoding is None:

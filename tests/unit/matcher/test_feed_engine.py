@@ -1,7 +1,9 @@
 """The feed and the engine tell the same story, whatever the engine is told."""
 
 from collections import Counter
+from typing import Any
 
+import msgspec
 import pytest
 
 from matcher import commands as c
@@ -9,16 +11,16 @@ from matcher import events as e
 from matcher import words
 from matcher.errors import ChainError, InvariantBroken
 from matcher.exchange import Exchange
-from matcher.feed import BatchSummary, Feed
+from matcher.feed import BatchSummary, Feed, Limits
 from tests.support.streams import WINDOWS, random_stream
 
 
 class Pair:
     """An engine, and a feed that hears what it answers; batches hold their words and no chunks."""
 
-    def __init__(self):
+    def __init__(self, limits: Limits | None = None):
         self.engine = Exchange(WINDOWS)
-        self.feed = Feed()
+        self.feed = Feed(limits)
         self.heard = Counter()
         self.sequence = 0
         self.batches = 0
@@ -121,3 +123,78 @@ def test_feed_that_missed_a_command_says_so():
     cancel = c.CancelOrder(order.order.account, order.order.id, order.signer)
     with pytest.raises(InvariantBroken, match="not open in the feed"):
         pair.tell(cancel)
+
+
+SCARCE = Limits(trades=7, fills=30, orders=25, movements=12, per_account=9, batches=3)
+
+
+def remembered(feed: Feed, engine: Exchange) -> dict[str, Any]:
+    """All that a feed answers."""
+    instruments, accounts = list(engine.instruments), list(engine.accounts)
+    numbers = range(1, feed.fill_count + 1)
+    return {
+        "at": (feed.now, feed.sequence, feed.fill_count, feed.unplaced, feed.last_batch),
+        "open": [feed.open_orders(account) for account in accounts],
+        "closed": [feed.closed_orders(account, 1_000) for account in accounts],
+        "fills": [feed.fills(account, 1_000) for account in accounts],
+        "fill": [feed.fill(number) for number in numbers],
+        "movements": [feed.movements(account, 1_000) for account in accounts],
+        "trades": [feed.trades(instrument, 1_000) for instrument in instruments],
+        "levels": [feed.levels(index, buy) for index in instruments for buy in (True, False)],
+        "batches": feed.batches(1_000),
+        "owned": [feed.accounts_of(engine.accounts[account].owner) for account in accounts],
+        "canceled": {
+            digest: feed.obeyed_cancel_all(digest) for digest in sorted(feed._cancel_alls)
+        },
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_feed_that_was_dumped_tells_the_same_story_from_there_on(seed: int) -> None:
+    """With so little room that most of what is over is forgotten; loaded again and again."""
+    pair, found = Pair(SCARCE), Counter()
+    twin = pair.feed
+    revived = Feed(SCARCE)
+    revived.load(twin.dump())
+    pair.feed = Both(twin, revived)
+    for number, command in enumerate(random_stream(seed, 900)):
+        pair.tell(as_signed(command, number, twin.now + number))
+        if number % 90 == 60:
+            again = Feed(SCARCE)
+            again.load(pair.feed.second.dump())
+            assert again.dump() == pair.feed.second.dump() == twin.dump()
+            pair.feed.second = again
+            told = remembered(again, pair.engine)
+            assert told == remembered(twin, pair.engine)
+            found.update(name for name, what in told.items() if any_of(what))
+    assert found.keys() == told.keys()
+    assert twin.fill_count > SCARCE.fills
+
+
+def as_signed(command: c.Command, number: int, until: int) -> c.Command:
+    """A cancel-all as the gateway gives it on; every other command as it is."""
+    if not isinstance(command, c.CancelAll):
+        return command
+    return msgspec.structs.replace(command, digest=number.to_bytes(32, "big"), expiry=until)
+
+
+def any_of(what: Any) -> bool:
+    """Whether anything is in it, however deep."""
+    if isinstance(what, list | tuple):
+        return any(map(any_of, what))
+    return bool(what)
+
+
+class Both:
+    """Two feeds that hear the same."""
+
+    def __init__(self, first: Feed, second: Feed):
+        self.first, self.second = first, second
+
+    def on_events(self, *told: Any) -> None:
+        self.first.on_events(*told)
+        self.second.on_events(*told)
+
+    def take_batch(self, *told: Any) -> None:
+        self.first.take_batch(*told)
+        self.second.take_batch(*told)

@@ -62,10 +62,10 @@ def commands(seed: int) -> Iterator[c.Command]:
     yield c.CloseBatch()
 
 
-def journaled(plan: Plan, seed: int) -> list[c.Command]:
+def journaled(plan: Plan, seed: int, segment: int = 1 << 20) -> list[c.Command]:
     """The stream in a journal, in groups of any size; those of it that a journal takes."""
     random, taken = Random(seed), []
-    with Journal(plan.journal, plan.identity) as journal:
+    with Journal(plan.journal, plan.identity, segment) as journal:
         for command in commands(seed):
             try:
                 payload = encode(command)
