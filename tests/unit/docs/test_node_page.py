@@ -7,7 +7,7 @@ import click
 
 from matcher.node import cli
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "node.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "node.md"
 
 
 def rows() -> dict[str, list[str]]:
