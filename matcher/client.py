@@ -11,6 +11,7 @@ handed on as it came: dictionaries whose numbers are decimal strings.
 """
 
 import functools
+import itertools
 import secrets
 import ssl
 import threading
@@ -64,6 +65,7 @@ ORDER_LIFE: Final = 3600  # seconds, of an order whose expiry is not named
 CANCEL_LIFE: Final = 300  # seconds, of a cancel, cancel-all or amend; 600 at most
 ID_TRIES: Final = 16  # of an order whose id we choose, when others with the account take it
 TRIES: Final = 3  # of one request, when the connection breaks or the node is busy
+_SWEEPS: Final = 250  # cancel-alls with expiries of their own, in one second
 RETRY_MAX: Final = 5  # seconds between tries, whatever a busy node asks for
 _TIME_IS_FRESH: Final = 10.0  # seconds
 
@@ -104,6 +106,7 @@ class Client:
         self._ids = OrderIds()
         self._lock = threading.Lock()
         self._clock: tuple[float, int] | None = None  # (monotonic, exchange time)
+        self._sweeps = itertools.count(time.monotonic_ns())  # others with our key begin elsewhere
 
     def __enter__(self) -> Self:
         return self
@@ -307,7 +310,7 @@ class Client:
 
     def cancel(self, order_id: int) -> Answer:
         """Cancel an open order; its state."""
-        answer = self._signed_now(
+        answer, _ = self._signed_now(
             "/orders/cancel", "cancel", lambda expiry: CancelTerms(self.account, order_id, expiry)
         )
         self._answered(order_id, False)
@@ -315,11 +318,17 @@ class Client:
 
     def cancel_all(self, instrument: str = "") -> Answer:
         """Cancel all open orders of the account, or all in one instrument."""
-        answer = self._signed_now(
-            "/orders/cancel-all",
-            "cancelAll",
-            lambda expiry: CancelAllTerms(self.account, instrument, expiry),
-        )
+        for sweep in itertools.islice(self._sweeps, ID_TRIES):
+
+            def build(expiry: int, later: int = sweep % _SWEEPS) -> CancelAllTerms:
+                # Two with one expiry are one message, which is obeyed once.
+                return CancelAllTerms(self.account, instrument, expiry + later)
+
+            answer, resent = self._signed_now("/orders/cancel-all", "cancelAll", build)
+            if resent or not answer["duplicate"]:
+                break
+        else:
+            raise ClientError(f"{ID_TRIES} cancel-alls in a row had been sent by others")
         for canceled in answer["canceled"]:
             self._answered(int(canceled["id"]), False)
         return answer
@@ -330,6 +339,7 @@ class Client:
         """
 
         def build(life: int) -> tuple[CancelAllTerms, str]:
+            life -= next(self._sweeps) % 40  # else it may be one that was obeyed a moment ago
             message = CancelAllTerms(self.account, instrument, self.now() + life)
             return message, self.sign(message)
 
@@ -341,15 +351,17 @@ class Client:
             "/orders/amend",
             "amend",
             lambda expiry: AmendTerms(self.account, order_id, quantity, expiry),
-        )
+        )[0]
 
-    def _signed_now(self, route: str, name: str, build: Callable[[int], Message]) -> Answer:
+    def _signed_now(
+        self, route: str, name: str, build: Callable[[int], Message]
+    ) -> tuple[Answer, bool]:
         """Sign and send a message that lives for a few minutes; once more if our clock was off."""
         for attempt in range(TRIES):
             message = build(self.now() + CANCEL_LIFE)
             body = {name: wire.terms(message), "signature": self.sign(message)}
             try:
-                return self._post(route, body)
+                return self._request("POST", route, **_json(body))
             except RequestRefused as refused:
                 if not self._may_try_again(refused, attempt, False, True):
                     raise
