@@ -5,9 +5,10 @@ writer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
+import msgspec
 import structlog
 from web3.exceptions import BlockNotFound, Web3RPCError
 
@@ -124,6 +125,14 @@ class ChainSide:
         """Listen to the sequencer: note up to which block the journal was told."""
         if isinstance(command, c.ChainBlock):
             self.told = command
+
+    def dump(self) -> dict[str, bytes]:
+        """That, for `load`."""
+        return {"told": msgspec.msgpack.encode(self.told)}
+
+    def load(self, parts: Mapping[str, Any]) -> None:
+        """Know what was dumped, before `begin`."""
+        self.told = msgspec.msgpack.decode(bytes(parts["told"]), type=c.ChainBlock | None)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener()` after each look at the chain."""

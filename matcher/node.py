@@ -30,6 +30,7 @@ from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain.modes import Choice, limits_of
 from matcher.chain_side import ChainSide, find_deployment
+from matcher.checkpoints import Checkpoints, Component
 from matcher.disk import take_short_turns
 from matcher.eip712 import Domain, keccak
 from matcher.errors import QuoinError
@@ -39,6 +40,7 @@ from matcher.followed import FollowedChain
 from matcher.gateway.app import make_app
 from matcher.gateway.server import GatewayServer
 from matcher.gateway.switch_files import SwitchFiles, hand_over
+from matcher.journal.snapshot import Snapshots
 from matcher.journal.writer import Identity, Journal
 from matcher.processes.plan import SWITCHES
 from matcher.sequencer import Policy, Sequencer
@@ -127,9 +129,8 @@ class Node:
         self._feed = Feed()
         self._engine = Exchange(deployment.windows)
         self._batcher = Batcher(first, deployment.windows, operator=0)  # until the chain names one
-        self._journal = Journal(
-            data / "journal", Identity(deployment.chain_id, registry, keccak(first))
-        )
+        identity = Identity(deployment.chain_id, registry, keccak(first))
+        self._journal = Journal(data / "journal", identity)
         self._sequencer = Sequencer(
             self._journal,
             self._engine,
@@ -150,13 +151,23 @@ class Node:
         self._sequencer.subscribe(self._feed.on_events)
         self._sequencer.subscribe(self._chain.on_events)
         self._sequencer.subscribe_batches(self._feed.on_batch)
+        held: dict[str, Component] = {
+            "exchange": self._engine,
+            "batcher": self._batcher,
+            "feed": self._feed,
+            "chain": self._chain,
+        }
+        snapshots = Snapshots(data / "snapshots" / "node", identity)
+        every = self.settings.batches.snapshot_every
+        self._checkpoints = Checkpoints(self._journal, snapshots, held, every)
 
     async def _replay(self) -> None:
         began = time.perf_counter()
-        await self._sequencer.start()
+        await self._sequencer.start(self._checkpoints)
         log.info(
             "journal replayed",
             commands=self._sequencer.sequence,
+            replayed=self._sequencer.sequence - self._checkpoints.last,
             milliseconds=round(1000 * (time.perf_counter() - began)),
             batches=self._batcher.head.id,
             block=self._chain.told.number if self._chain.told else None,
@@ -327,7 +338,8 @@ class Node:
     "--snapshot-every",
     default=Policy().snapshot_every,
     type=click.IntRange(1),
-    help="With --processes: commands after which each process writes a snapshot to start from.",
+    help="Commands after which the node, or each of its processes, writes a snapshot, to start"
+    " behind it.",
 )
 @click.option(
     "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])

@@ -14,6 +14,7 @@ import structlog
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch
+from matcher.checkpoints import Checkpoints
 from matcher.errors import ChainError, InvariantBroken, QuoinError
 from matcher.events import Event
 from matcher.exchange import Exchange
@@ -108,6 +109,7 @@ class Sequencer:
         self.sequence = 0  # of the last command that was applied
         self.failure: Exception | None = None
         self._journal = journal
+        self._checkpoints: Checkpoints | None = None
         self._clock = clock
         self._listeners: list[Listener] = []
         self._batch_listeners: list[BatchListener] = []
@@ -197,8 +199,14 @@ class Sequencer:
 
     # --- life ------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, checkpoints: Checkpoints | None = None) -> None:
         """Replay the journal, then begin to write.
+
+        Parameters
+        ----------
+        checkpoints : Checkpoints, optional
+            Of engine, batcher, and whatever listens. It begins behind the newest, nobody who
+            listens is told what is in that, and the next ones are taken between groups.
 
         Raises
         ------
@@ -209,6 +217,7 @@ class Sequencer:
         """
         if self._journal.cut is not None:
             log.warning("journal cut", **self._journal.cut._asdict())
+        self._checkpoints = checkpoints
         await Replay(self).run()
         self._enqueue_due()
         self._writer = asyncio.create_task(self._write(), name="sequencer")
@@ -219,6 +228,8 @@ class Sequencer:
         self._wake.set()
         if self._writer is not None:
             await asyncio.wait([self._writer])
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._journal.close()
 
     async def wait(self) -> None:
@@ -274,6 +285,8 @@ class Sequencer:
                 await asyncio.to_thread(publish, self.archive, entry.command, batch)
                 self.tell_batch(batch, replaying=False)
             entry.answer()
+        if self._checkpoints is not None:  # now: every batch that was closed is in the archive
+            self._checkpoints.look(self.sequence)
 
     def apply(
         self, sequence: int, command: c.Command, *, replaying: bool
@@ -318,9 +331,11 @@ class Replay:
         self._published = Republished(sequencer.archive)
 
     async def run(self) -> None:
-        """Replay everything, giving way to other tasks now and then."""
+        """Replay what no snapshot has, giving way to other tasks now and then."""
         sequencer = self._sequencer
-        for sequence, command in sequencer._journal.replay():
+        if sequencer._checkpoints is not None:
+            sequencer.sequence = sequencer._checkpoints.load()
+        for sequence, command in sequencer._journal.replay(sequencer.sequence):
             result, batches = sequencer.apply(sequence, command, replaying=True)
             self._published.take(command, result, batches)
             for batch in batches:
@@ -330,7 +345,7 @@ class Replay:
         self._published.settle()
         if sequencer.sequence != sequencer._journal.last:
             raise InvariantBroken(
-                f"replayed {sequencer.sequence} commands of {sequencer._journal.last}"
+                f"replayed up to command {sequencer.sequence} of {sequencer._journal.last}"
             )
 
 

@@ -1,10 +1,8 @@
 """The batcher: builds and archives batches, follows the chain, commits, proves."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from matcher import commands as c
@@ -33,31 +31,6 @@ class _Closed(NamedTuple):
     batches: list[Batch]
 
 
-class LastBlock:
-    """Up to which block of the chain the journal was told, for a snapshot.
-
-    Attributes
-    ----------
-    told : ChainBlock or None
-    """
-
-    def __init__(self) -> None:
-        self.told: c.ChainBlock | None = None
-
-    def on_events(self, _sequence: int, command: c.Command, *_: object) -> None:
-        """Note it."""
-        if isinstance(command, c.ChainBlock):
-            self.told = command
-
-    def dump(self) -> dict[str, bytes]:
-        """It, for `load`."""
-        return {"told": msgspec.msgpack.encode(self.told)}
-
-    def load(self, parts: Mapping[str, Any]) -> None:
-        """Know what was dumped."""
-        self.told = msgspec.msgpack.decode(bytes(parts["told"]), type=c.ChainBlock | None)
-
-
 class BatcherProcess:
     """The one process that knows the chain, and keeps the trees.
 
@@ -78,7 +51,6 @@ class BatcherProcess:
         self._republished: Republished | None = Republished(self._archive)
         self._closed: asyncio.Queue[_Closed] = asyncio.Queue()
         self._unarchived = 0
-        self._block = LastBlock()
         self._replica.on_applied(self._note_batches)
 
     async def run(self, life: Life) -> None:
@@ -102,11 +74,10 @@ class BatcherProcess:
             self._archive,
             life.ending,
         )
-        replica.subscribe(self._block.on_events)
         # A batch that is in a snapshot is not made again, so it must be in the archive by then.
         replica.begin_from(
             plan.batcher_snapshots,
-            {"batcher": self._batcher, "chain": self._block},
+            {"batcher": self._batcher, "chain": side},
             takes=True,
             when=lambda: self._unarchived == 0,
         )
@@ -115,7 +86,6 @@ class BatcherProcess:
         assert self._republished is not None
         await asyncio.to_thread(self._republished.settle)
         self._republished = None
-        side.told = self._block.told
         server = NoticeServer(self._batcher.account_proof, self._batcher.known)
         server.note_archived(self._batcher.head.id)
         replica.follow()

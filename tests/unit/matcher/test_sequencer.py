@@ -11,9 +11,11 @@ from matcher import commands as c
 from matcher import events as e
 from matcher.archive import Archive
 from matcher.batch import Batch
+from matcher.checkpoints import Checkpoints, Component
 from matcher.errors import ChainError, JournalError, ProtocolError, Reject
 from matcher.events import Event, Rejected
 from matcher.exchange import Exchange
+from matcher.journal.snapshot import Snapshots
 from matcher.journal.writer import Identity, Journal
 from matcher.merkle import keccak
 from matcher.sequencer import Policy, Sequencer, Stopped
@@ -164,6 +166,54 @@ async def test_restart_replays_to_the_same_state_and_batches(node: Node) -> None
     assert node.batches == told
     assert node.heard[: len(heard)] == heard
     assert names(await trade(node, 99)) == ["OrderAccepted", "Trade", "Op"]
+
+
+class Watched(Checkpoints):
+    """Says where the node is whenever a snapshot may be taken."""
+
+    def __init__(self, node: Node, every: int = 15):
+        held: dict[str, Component] = {"exchange": node.engine, "batcher": node.sequencer.batcher}
+        snapshots = Snapshots(node.directory / "snapshots", IDENTITY)
+        super().__init__(node.journal, snapshots, held, every)
+        self._node = node
+        self.looks: list[tuple[int, int, int]] = []  # sequence, batches that are made, archived
+
+    def look(self, sequence: int) -> None:
+        node = self._node
+        archived = max(node.archive.ids(), default=0)
+        self.looks.append((sequence, node.sequencer.batcher.head.id, archived))
+        super().look(sequence)
+
+
+async def test_restart_begins_behind_a_snapshot_that_holds_only_what_is_archived(
+    tmp_path: Path,
+) -> None:
+    node = Node(tmp_path)
+    watched = Watched(node)
+    await node.sequencer.start(watched)
+    await node.tell(*FACTS)
+    for i in range(20):
+        await trade(node, i)
+        if i % 5 == 4:
+            node.time += 2
+            await node.sequencer.close_batch()
+    assert len(node.batches) == 4
+    assert all(made == archived for _, made, archived in watched.looks)
+    assert any(made > 0 for _, made, _ in watched.looks)
+    last, before, told = node.sequencer.sequence, node.engine.state_hash(), list(node.batches)
+    await node.sequencer.stop()
+    node.open()
+    watched = Watched(node)
+    await node.sequencer.start(watched)
+    assert 0 < watched.last <= last
+    assert [sequence for sequence, *_ in node.heard] == list(range(watched.last + 1, last + 1))
+    assert node.engine.state_hash() == before
+    assert node.batches == [(batch, True) for batch, _ in told][len(told) - len(node.batches) :]
+    await trade(node, 99)
+    node.time += 2
+    (closed,) = await node.sequencer.close_batch()
+    assert closed.id == told[-1][0].id + 1
+    await node.sequencer.stop()
 
 
 async def test_batch_is_closed_by_age_and_by_ops(tmp_path: Path) -> None:
