@@ -74,6 +74,8 @@ class Feed:
     Parameters
     ----------
     limits : Limits
+    places : bool
+        Whether it will be told of batches; else ops are not kept until it is.
 
     Notes
     -----
@@ -90,8 +92,9 @@ class Feed:
         Journal sequence of the last command seen.
     """
 
-    def __init__(self, limits: Limits | None = None):
+    def __init__(self, limits: Limits | None = None, *, places: bool = True):
         self.limits = limits or Limits()
+        self._places = places
         self.now = 0
         self.sequence = 0
         self.fill_count = 0
@@ -260,7 +263,8 @@ class Feed:
         if said is None:
             raise InvariantBroken(f"op 0x{op.word.hex()} follows no event that it encodes")
         said.word = op.word
-        self._unplaced.append(said)
+        if self._places:
+            self._unplaced.append(said)
 
     def on_batch(self, batch: Batch, replaying: bool) -> None:  # noqa: ARG002 - the door's shape
         """Take in a closed batch, or one that was dated anew."""
@@ -447,7 +451,8 @@ class Feed:
         for instrument, numbers in story.trades.items():
             kept = (fills[number] for number in numbers)
             self._trades[instrument] = deque(kept, maxlen=self.limits.trades)
-        self._unplaced.extend(fills[n] if fill else moves[n] for fill, n in story.unplaced)
+        if self._places:
+            self._unplaced.extend(fills[n] if fill else moves[n] for fill, n in story.unplaced)
         self._batches = {summary.id: summary for summary in story.batches}
         self._accounts_of = dict(story.accounts_of)
         self._opened = {account for _, accounts in story.accounts_of for account in accounts}

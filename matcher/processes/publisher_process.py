@@ -28,7 +28,7 @@ class PublisherProcess:
     def __init__(self, plan: Plan, board: Board, bells: Bells):
         self._plan = plan
         self._replica = Replica(plan, board, bells)
-        self._feed = Feed()
+        self._feed = Feed(places=False)
 
     async def run(self, life: Life) -> None:
         """Run until told to end.
