@@ -189,6 +189,13 @@ def nearest_worse(c: int, side: int, tick: int) -> int:
     return worse if worse >= base else NOTHING
 
 
+@inlined
+def reaches_far(c: int, side: int, tick: int) -> bool:
+    """Whether an opposite order at `tick` crosses ticks that are worse than a side's whole band."""
+    base = side_base(side_at(c, side))
+    return tick >= base + width(c) if side & 1 else tick < base
+
+
 # --- the queue of a level ------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ from matcher.kernel.book import (
     near_level,
     nearest_worse,
     order_at,
+    reaches_far,
     side_at,
     side_of,
     slot_of,
@@ -340,7 +341,7 @@ def fills_whole(c: int, taker: int, self_trade: int) -> bool:
     while left > 0 and level != NOTHING and crosses(tick, sells, level):
         left = try_level(c, taker, level_head(near_level(c, side, level)), left, self_trade)
         level = nearest_worse(c, side, level)
-    if left > 0 and side_far(side_at(c, side)) != 0:
+    if left > 0 and side_far(side_at(c, side)) != 0 and reaches_far(c, side, tick):
         count = sort_far(c, side)
         for rank in range(count):
             far_tick = pair_value(context_far_sorted(c) + 16 * rank)

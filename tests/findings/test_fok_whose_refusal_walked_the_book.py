@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matcher import commands as c
 from matcher.board import Board
 from matcher.errors import Reject
-from matcher.events import Event, Rejected
+from matcher.events import Event, Rejected, Trade
 from matcher.exchange import Exchange
 from matcher.kernel.pools import Limits
 from matcher.types import Order, OrderFlag, SelfTrade, SignedOrder
@@ -102,3 +102,31 @@ def test_lots_within_are_those_of_the_levels(
     limit += 4 * BAND
     below = sum(lots for tick, lots, _ in asks if tick <= limit)
     assert exchange.lots_within(1, True, limit) == below
+
+
+# --- the kernel's own walk ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("buy", "near", "far", "first"), [(True, 500, 532, 499), (False, 500, 467, 501)]
+)
+def test_fok_sorts_the_far_levels_only_if_it_may_reach_them(
+    buy: bool, near: int, far: int, first: int
+) -> None:
+    """It sorted all of a side's far levels when nothing near filled it, whatever its own price."""
+    exchange = pit()
+    place(exchange, MAKER, 1, not buy, near, 1)
+    place(exchange, MAKER, 2, not buy, far, 1)
+    assert exchange.records("sides")[2 + buy]["far"] == 1
+    work = exchange.records("far_sorted")
+    for tick, sorts in (
+        (first, False),
+        (near, False),
+        (far - (1 if buy else -1), False),
+        (far, True),
+    ):
+        work["value"] = -1
+        refused(exchange, TAKER, buy, tick, 3)
+        assert bool((work["value"] != -1).any()) == sorts, tick
+    events = place(exchange, TAKER, 7, buy, far, 2, OrderFlag.FOK)
+    assert [event.lots for event in events if isinstance(event, Trade)] == [1, 1]
