@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ import pytest
 from matcher import commands as c
 from matcher.archive import Archive
 from matcher.batch import Batch, Header
+from matcher.chain_side import ChainSide
 from matcher.errors import ChainError, JournalError
 from matcher.exchange import Exchange
 from matcher.feed import Feed
@@ -21,7 +23,6 @@ from matcher.history import summarize
 from matcher.journal.snapshot import Snapshots
 from matcher.journal.writer import Journal
 from matcher.lanes import Policy
-from matcher.processes.batcher_process import LastBlock
 from matcher.processes.board import Bells
 from matcher.processes.gateway_process import REDATED, ToldBatches
 from matcher.processes.lined import LinedExchange
@@ -54,13 +55,21 @@ class BatcherLife:
     """What a batcher's process has, from its start on."""
 
     def __init__(self, plan: Plan, shared: Shared, *, when: bool = True):
-        self.batcher, self.block = Batcher(GENESIS, WINDOWS, 3, max_chunks=2), LastBlock()
-        board = shared.board
+        self.batcher, board = Batcher(GENESIS, WINDOWS, 3, max_chunks=2), shared.board
         self.replica = BatchingReplica(plan, board, Bells(board, plan.bells), self.batcher)
+        self.side = ChainSide(
+            plan.settings(),
+            SimpleNamespace(w3=None),  # type: ignore[arg-type] - nobody asks the chain
+            SimpleNamespace(),  # type: ignore[arg-type] - nor tells the exchange anything
+            self.replica.engine,
+            self.batcher,
+            Archive(plan.archive),
+            asyncio.Event(),
+        )
         self.batches: list[Batch] = []
         self.replica.on_applied(lambda *one: self.batches.extend(one[-1]))
-        self.replica.subscribe(self.block.on_events)
-        beside = {"batcher": self.batcher, "chain": self.block}
+        self.replica.subscribe(self.side.on_events)
+        beside = {"batcher": self.batcher, "chain": self.side}
         self.replica.begin_from(plan.batcher_snapshots, beside, takes=True, when=lambda: when)
         self.began = self.replica.sequence
 
@@ -120,7 +129,7 @@ async def test_batcher_goes_on_behind_its_snapshot_with_the_same_batches_and_pro
     assert second.batcher.known() == first.batcher.known()
     assert second.proofs() == first.proofs()
     blocks = [command for command in told if isinstance(command, c.ChainBlock)]
-    assert second.block.told == first.block.told == (blocks[-1] if blocks else None)
+    assert second.side.told == first.side.told == (blocks[-1] if blocks else None)
 
 
 async def test_batcher_whose_batches_are_not_archived_takes_no_snapshot(
