@@ -43,6 +43,7 @@ from matcher.errors import ChainError
 from matcher.events import AnyEvent, Event
 from matcher.exchange import Exchange
 from matcher.journal.writer import encode
+from matcher.kernel.pools import Limits
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, Stop
@@ -114,6 +115,7 @@ def plan_of(name: str, bells: tuple[int, ...], data: Path) -> Plan:
         chain_id=1337,
         registry=b"\x5f" * 20,
         genesis=genesis(START - 10),
+        room=Limits(),
         windows=WINDOWS,
         rpc="",
         deployment=None,

@@ -346,11 +346,17 @@ def recovered(
 ) -> Matching:
     """The exchange where its journal ends: from the newest sound snapshot, and what is behind it.
 
+    Parameters
+    ----------
+    limits : Limits, optional
+        Those under which the journal was begun, if none are given.
+
     Raises
     ------
     JournalError
         If the journal is damaged, or begins behind what the newest sound snapshot contains.
     """
+    limits = limits or journal.identity.limits
     found = None if snapshots is None else snapshots.newest(journal.last)
     if found is None:
         after, matching = 0, Matching(limits, lag)

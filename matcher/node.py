@@ -41,7 +41,7 @@ from matcher.gateway.app import make_app
 from matcher.gateway.server import GatewayServer
 from matcher.gateway.switch_files import SwitchFiles, hand_over
 from matcher.journal.snapshot import Snapshots
-from matcher.journal.writer import Identity, Journal
+from matcher.journal.writer import Identity, Journal, limits_in
 from matcher.processes.plan import SWITCHES
 from matcher.sequencer import Policy, Sequencer
 from matcher.settings import (
@@ -127,9 +127,10 @@ class Node:
         self._archive = Archive(data / "batches")
         self._domain = Domain(deployment.chain_id, registry)
         self._feed = Feed()
-        self._engine = Exchange(deployment.windows)
+        limits = limits_in(data / "journal")
+        self._engine = Exchange(deployment.windows, limits)
         self._batcher = Batcher(first, deployment.windows, operator=0)  # until the chain names one
-        identity = Identity(deployment.chain_id, registry, keccak(first))
+        identity = Identity(deployment.chain_id, registry, keccak(first), limits=limits)
         self._journal = Journal(data / "journal", identity)
         self._sequencer = Sequencer(
             self._journal,

@@ -1,5 +1,6 @@
 """What a journal's segments tell: whose they are, where they end, and their groups in order."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,6 +21,7 @@ from matcher.journal.groups import (
     written_end,
 )
 from matcher.journal.progress import Place
+from matcher.kernel.pools import Limits
 
 FORMAT: Final = 2
 
@@ -36,18 +38,39 @@ class Identity(msgspec.Struct, frozen=True):
         Hash of the genesis header, 32 bytes.
     format : int
         Version of the groups and of what they hold.
+    limits : Limits
+        Of the exchange: what is refused at a limit would be taken under a wider one.
     """
 
     chain_id: int
     registry: bytes
     genesis: bytes
     format: int = FORMAT
+    limits: Limits = Limits()
 
     def __str__(self) -> str:
+        unusual = "".join(
+            f", {name.replace('_', ' ')} {value}"
+            for name, value, usual in zip(Limits._fields, self.limits, Limits(), strict=True)
+            if value != usual
+        )
         return (
             f"chain {self.chain_id}, registry 0x{self.registry.hex()},"
-            f" genesis 0x{self.genesis.hex()}, format {self.format}"
+            f" genesis 0x{self.genesis.hex()}, format {self.format}{unusual}"
         )
+
+
+def limits_in(directory: Path) -> Limits:
+    """The limits under which a journal was begun; those of a new one where there is none.
+
+    A journal whose beginning cannot be read says nothing here: whoever opens it is told why.
+    """
+    for path in segments_of(directory):
+        group = group_at(mapped(path), 0, int(path.stem))
+        if group is not None and group.kind == IDENTITY:
+            with contextlib.suppress(msgspec.MsgspecError):
+                return msgspec.msgpack.decode(group.payload, type=Identity).limits
+    return Limits()
 
 
 class Cut(NamedTuple):

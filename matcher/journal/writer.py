@@ -37,10 +37,10 @@ from matcher.journal.groups import (
     size_of,
 )
 from matcher.journal.progress import NOWHERE, SYNCED, WRITTEN, ProgressWriter
-from matcher.journal.reading import Cut, Identity, find_end, groups_of
+from matcher.journal.reading import Cut, Identity, find_end, groups_of, limits_in
 from matcher.widths import require_widths
 
-__all__ = ["Cut", "Identity", "Journal", "encode"]
+__all__ = ["Cut", "Identity", "Journal", "encode", "limits_in"]
 
 Ack = Literal["synced", "written"]
 

@@ -11,6 +11,7 @@ from matcher.chain.modes import Choice
 from matcher.commands import BatchLimited
 from matcher.eip712 import Domain, keccak
 from matcher.journal.writer import Identity
+from matcher.kernel.pools import Limits
 from matcher.lanes import Policy
 from matcher.types import Windows
 
@@ -41,6 +42,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Beginning of the names of its segments in shared memory.
     place : str
         Directory of the segments.
+    room : Limits
+        Under which the journal was begun: of every exchange that follows it.
     listening : int
         Descriptor of the gateways' socket; -1 where there is none.
     operator : bytes
@@ -57,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     registry: bytes
     genesis: bytes
     windows: Windows
+    room: Limits
     rpc: str
     deployment: str | None
     host: str
@@ -87,7 +91,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def identity(self) -> Identity:
         """Whose journal it is."""
-        return Identity(self.chain_id, self.registry, keccak(self.genesis))
+        return Identity(self.chain_id, self.registry, keccak(self.genesis), limits=self.room)
 
     @property
     def domain(self) -> Domain:

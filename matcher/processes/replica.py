@@ -278,7 +278,7 @@ class Replica(Following):
 
     def __init__(self, plan: Plan, board: Board, bells: Bells):
         super().__init__(plan, board, bells)
-        self.engine = Exchange(plan.windows)
+        self.engine = Exchange(plan.windows, plan.room)
 
     def _apply_all(self, found: Sequence[Numbered]) -> None:
         for sequence, command in found:
@@ -312,7 +312,7 @@ class BatchingReplica(Following):
 
     def __init__(self, plan: Plan, board: Board, bells: Bells, batcher: "Batcher"):
         super().__init__(plan, board, bells)
-        self.engine = LinedExchange(plan.windows)
+        self.engine = LinedExchange(plan.windows, plan.room)
         self.batcher = batcher
 
     def _look(self) -> bool:

@@ -25,6 +25,7 @@ from matcher.chain_side import find_deployment
 from matcher.errors import QuoinError
 from matcher.gateway.server import listen
 from matcher.gateway.switch_files import hand_over
+from matcher.journal.writer import limits_in
 from matcher.processes.control import (
     FAILED,
     Control,
@@ -371,6 +372,7 @@ class Supervisor:
                     registry=bytes.fromhex(deployment.registry.address[2:]),
                     genesis=genesis(deployment.genesis_built_at),
                     windows=deployment.windows,
+                    room=limits_in(settings.data / "journal"),
                     rpc=settings.rpc,
                     deployment=str(settings.deployment) if settings.deployment else None,
                     host=settings.host,

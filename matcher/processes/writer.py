@@ -110,7 +110,7 @@ class Writer:
         self._number = plan.number
         self._policy = plan.batches
         self._newest = Header.decode(plan.genesis).built_at
-        self._engine = Exchange(plan.windows)
+        self._engine = Exchange(plan.windows, plan.room)
         self._lanes = Lanes(self._engine)
         self._journal = Journal(plan.journal, plan.identity)
         self._checkpoints = Checkpoints(

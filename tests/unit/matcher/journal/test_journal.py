@@ -14,7 +14,8 @@ from matcher import commands as c
 from matcher.errors import JournalError
 from matcher.journal import files as segment_files
 from matcher.journal.groups import BLOCK, LINE
-from matcher.journal.writer import Identity, Journal, encode
+from matcher.journal.writer import Identity, Journal, encode, limits_in
+from matcher.kernel.pools import Limits
 from tests.support.journals import COMMANDS, OURS, fill, group_places, last_segment, read
 
 
@@ -231,6 +232,27 @@ def test_journal_of_another_exchange_is_refused_naming_both(
     assert str(OURS) in str(error.value)
     assert str(theirs) in str(error.value)
     assert last_segment(tmp_path).read_bytes() == before
+
+
+def test_journal_says_under_which_limits_it_was_begun(tmp_path: Path) -> None:
+    assert limits_in(tmp_path / "nothing") == Limits()
+    few = Limits(books=8, orders=100)
+    ours = Identity(OURS.chain_id, OURS.registry, OURS.genesis, limits=few)
+    with Journal(tmp_path, ours, 1 << 12) as journal:
+        for command in COMMANDS[:50]:
+            journal.append([command])
+            journal.sync()
+        assert limits_in(tmp_path) == few
+        journal.prune(40)
+    assert limits_in(tmp_path) == few
+    with pytest.raises(JournalError, match=r"format 2, books 8, orders 100; ours is .* format 2$"):
+        Journal(tmp_path, OURS)
+    with Journal(tmp_path, ours) as journal:
+        assert journal.last == 50
+    for segment in sorted(tmp_path.glob("*.log")):
+        assert limits_in(tmp_path) == few, "of the first that can be read"
+        segment.write_bytes(b"?" + segment.read_bytes()[1:])
+    assert limits_in(tmp_path) == Limits(), "whoever opens it is told what is wrong"
 
 
 def test_second_process_is_refused_while_the_first_writes(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from matcher.events import Event, Rejected
 from matcher.exchange import Exchange
 from matcher.journal.writer import Journal, encode
 from matcher.kernel.margin import MONEY_MAX
+from matcher.kernel.pools import Limits
 from matcher.lanes import NEED_BATCH, Policy
 from matcher.processes.board import Bells
 from matcher.processes.lined import LinedExchange
@@ -106,6 +107,7 @@ def plan(tmp_path: Path) -> Iterator[Plan]:
         chain_id=1337,
         registry=b"\x11" * 20,
         genesis=GENESIS,
+        room=Limits(),
         windows=WINDOWS,
         rpc="",
         deployment=None,

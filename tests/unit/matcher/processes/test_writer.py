@@ -20,6 +20,7 @@ from matcher.events import Event, OrderAccepted, Rejected
 from matcher.exchange import Exchange
 from matcher.journal.tail import Tail
 from matcher.journal.writer import Journal
+from matcher.kernel.pools import Limits
 from matcher.lanes import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, SayState, StateIs, Stop
@@ -96,6 +97,7 @@ class Floor:
             chain_id=1337,
             registry=b"\x11" * 20,
             genesis=GENESIS,
+            room=Limits(),
             windows=WINDOWS,
             rpc="",
             deployment=None,
