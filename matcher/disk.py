@@ -12,7 +12,7 @@ from typing import Final
 
 from matcher.errors import QuoinError
 
-_STEP: Final = 1 << 18  # bytes that are filled at a time
+_STEP: Final = 1 << 20  # bytes that are filled at a time
 _SHORT: Final = 100_000  # nanoseconds: the shortest turn that Linux gives
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTR: Final = struct.Struct("=IIQiIQQQ")  # from size to period, as Linux has it

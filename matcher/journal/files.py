@@ -21,7 +21,7 @@ from matcher.journal.progress import Place
 SEGMENT_BYTES: Final = 64 << 20
 FIRST_BYTES: Final = 1 << 20
 _PREPARE_FROM: Final = 4 << 20  # smaller ones are made when they are needed
-_PAUSE: Final = 0.001  # seconds between two steps of a preparation that nobody waits for
+_PAUSE: Final = 0.005  # seconds between two steps of a preparation that nobody waits for
 
 
 class Sizes(NamedTuple):

@@ -106,7 +106,8 @@ RELEASE: Final = record("release", 16, sequence=("i8", 0), events=("i8", 8))
 
 LINE_WORDS: Final = 8
 BURST: Final = 1024  # lines that are taken at once
-LOOKS: Final = 32  # that find nothing, before others may have the processor
+LOOKS: Final = 32  # before others may have the processor
+LINES_A_LOOK: Final = 16  # that take about as long as some looks
 PATIENCE: Final = 1 << 12  # looks at a full ring of events, before Python sees who holds it up
 
 # Why `serve` returned.
@@ -438,7 +439,7 @@ def serve(core: int, spins: int) -> int:
     int
         IDLE, CALLED_BACK; NEEDS_ROOM: the kernel's memory, or `credit` for a burst; NEEDS_READERS.
     """
-    spun = 0
+    spun, since = 0, 0
     while True:
         publish_safe(core)
         found = DONE
@@ -448,16 +449,20 @@ def serve(core: int, spins: int) -> int:
             found = CALLED_BACK
         elif core_credit(core) < BURST:
             found = NEEDS_ROOM
-        elif take(core) != 0:
-            spun = 0
-            found = work(core)
         else:
-            spun += 1
-            pause()
-            if spun % LOOKS == 0:
-                give_way()
-            if spun >= spins and core_published(core) == core_released(core):
-                found = IDLE
+            lines = take(core)
+            since += 1 + lines // LINES_A_LOOK
+            if lines != 0:
+                spun = 0
+                found = work(core)
+            else:
+                spun += 1
+                pause()
+                if spun >= spins and core_published(core) == core_released(core):
+                    found = IDLE
+        if since >= LOOKS:  # the journal's thread may wait for this very processor
+            since = 0
+            give_way()
         if found != DONE:
             return found
 
