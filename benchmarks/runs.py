@@ -27,6 +27,7 @@ MODULES: Final = (
     "ring",
     "journal",
     "recovery",
+    "start",
     "digests",
     "signatures",
     "http",
