@@ -6,6 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,11 +42,18 @@ def test_node_below_a_file_names_what_it_was_told(tmp_path: Path) -> None:
             asyncio.run(node.run())
 
 
-def test_directory_of_another_user_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "journal").mkdir(mode=0o555)
-    if os.access(tmp_path / "journal", os.W_OK):  # root may write anywhere: ask as somebody else
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory that another user can reach, as those of pytest are not."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place)
+
+
+def test_directory_of_another_user_is_refused(open_path: Path) -> None:
+    (open_path / "journal").mkdir(mode=0o555)
+    if os.access(open_path / "journal", os.W_OK):  # root may write anywhere: ask as somebody else
         asked = subprocess.run(
-            [sys.executable, "-c", AS_NOBODY, str(tmp_path)],
+            [sys.executable, "-c", AS_NOBODY, str(open_path)],
             check=False,
             capture_output=True,
             text=True,
@@ -53,7 +62,7 @@ def test_directory_of_another_user_is_refused(tmp_path: Path) -> None:
         assert f"journal: not to be written; {ALLOWED}" in asked.stdout
     else:
         with pytest.raises(SettingsError, match=f"journal: not to be written; {ALLOWED}"):
-            require_directory(tmp_path)
+            require_directory(open_path)
 
 
 AS_NOBODY = """
@@ -62,8 +71,6 @@ from pathlib import Path
 from matcher.settings import SettingsError, require_directory
 data = Path(sys.argv[1])
 data.chmod(0o777)
-for path in data.parents[:2]:
-    path.chmod(0o711)
 os.setresuid(65534, 65534, 65534)
 try:
     require_directory(data)
