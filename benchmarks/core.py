@@ -9,10 +9,10 @@ when its event is read. Beside it, a message of 64 bytes to a process that sends
 over ZeroMQ's ipc: the way alone. *Durable*: events come when their commands survive a power cut.
 Commands are sent at an even pace, and each order's time is from when it was due, so that waiting
 counts; `bare sync` is the disk alone, 16 KiB and fdatasync, of which an order waits one and a half
-on average. *Flood* sends as fast as there is room; beside it, LMDB syncs groups of 1,024 such
-commands: the storing alone. Rounds are interleaved, figures are medians over rounds, percentiles
-over a round's orders. Sender and core have a processor each; the thread that syncs shares the
-core's. What compiles is compiled before any clock; the seed is fixed.
+on average; the journal goes past the system's cache. *Flood* sends as fast as there is room; beside
+it, LMDB syncs groups of 1,024 such commands: the storing alone. Rounds are interleaved, figures are
+medians over rounds, percentiles over a round's orders. Sender and core have a processor each; the
+thread that syncs shares the core's. What compiles is compiled before any clock; the seed is fixed.
 """
 
 import argparse
