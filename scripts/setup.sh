@@ -141,6 +141,12 @@ ape_dependencies() {
   .venv/bin/ape pm install --verbosity ERROR
 }
 
+# Machine code is kept beside the sources, and made anew where they change; so no first start waits for all of it.
+kernels() {
+  say "compiling the kernels for this processor"
+  .venv/bin/python -c 'import matcher.node'
+}
+
 # Keys are kept where every ape project keeps them, and outlive this checkout.
 ape_accounts() {
   local accounts=.toolchain/ape/accounts home=~/.ape/accounts
@@ -176,6 +182,7 @@ if ! ready; then
   solidity_compiler
   ape_accounts
   ape_dependencies
+  kernels
   fingerprint >"$STAMP"
   say "environment ready"
 fi
