@@ -17,6 +17,7 @@ from matcher.kernel import layout, margin_layout
 from matcher.kernel.bitmap import words_of
 from matcher.kernel.loop import far_rehasher, holdings_rehasher, pages_rehasher
 from matcher.kernel.memory import AREAS, COMPILED, kind_of
+from matcher.kernel.packing import is_fragmented, pack_orders
 
 Records = NDArray[Any]
 
@@ -133,9 +134,11 @@ class Pools:
     def make_room(self, count: int) -> None:
         """Make room for what `count` more commands may need, up to the limits.
 
-        The room takes no memory before it is touched.
+        The room takes no memory before it is touched. Orders that have become few are packed.
         """
         context, limits = self.context, self.limits
+        if is_fragmented(self):
+            pack_orders(self)
         wanted = self._orders - int(context["free_orders"]) + count
         if wanted > self._orders < limits.orders:
             self._grow_orders(_doubled(self._orders, wanted, limits.orders))
@@ -224,6 +227,16 @@ class Pools:
             self._touched[name] = after
             with contextlib.suppress(OSError):  # an older system gives it when it is used
                 pages.madvise(_POPULATE, start + before, after - before)
+
+    def give_back(self, name: str, count: int) -> None:
+        """Make all records of an array but the first `count` zeros, and let go of their memory."""
+        array, (pages, start) = self.arrays[name], self._memory[name]
+        end = -(-count * array.itemsize // mmap.PAGESIZE) * mmap.PAGESIZE
+        array[count : end // array.itemsize] = 0
+        if end < array.nbytes:
+            pages.madvise(mmap.MADV_DONTNEED, start + end, array.nbytes - end)
+        self._touched[name] = min(self._touched[name], end)
+        self._ready = self._granted = 0
 
     def make_room_for(self, fact: Any) -> None:
         """Make room for the numbers that a fact names, or say which limit it meets."""
