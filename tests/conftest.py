@@ -1,4 +1,4 @@
-"""Fixtures that tests of any directory may ask for. None is built unless asked for.
+"""Fixtures that tests of any directory may ask for; only the log is put right without asking.
 
 The chain is made once per process; each test that asks for it gets it as it was before, by a
 snapshot. So a test may move time, freeze the exchange, or empty the Vault.
@@ -7,6 +7,7 @@ snapshot. So a test may move time, freeze the exchange, or empty the Vault.
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from matcher.chain.artifacts import Artifacts, load
 from scripts.compile import compile_contracts
@@ -14,6 +15,14 @@ from tests.support.chain import Chain
 from tests.support.exchange import Exchange, Roles, listed_exchange
 
 pytest_plugins = ["gaslab.plugin"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def log_as_it_was() -> Iterator[None]:
+    """A command that a module runs in this process configures the log; the next finds defaults."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

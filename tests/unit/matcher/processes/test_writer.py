@@ -413,15 +413,16 @@ async def test_matcher_begins_from_its_snapshot_and_is_the_same(
     os.kill(peer.pid, signal.SIGKILL)
     await asyncio.to_thread(peer.wait)
     await floor.write()
-    assert capfd.readouterr().out.count("snapshot loaded") == 2
+    said = capfd.readouterr()
+    assert (said.out + said.err).count("snapshot loaded") == 2
     floor.control.send(SayState())
     await readable(floor.control.socket)
-    (said,) = floor.control.read()
+    (state,) = floor.control.read()
     again = Exchange(WINDOWS)
     for command in floor.journaled_so_far():
         again.apply(command)
-    assert isinstance(said, StateIs)
-    assert said.state == again.state_hash()
+    assert isinstance(state, StateIs)
+    assert state.state == again.state_hash()
 
 
 async def test_command_that_is_sent_before_the_new_matcher_is_noticed_happens_once(
