@@ -9,10 +9,12 @@ when its event is read. Beside it, a message of 64 bytes to a process that sends
 over ZeroMQ's ipc: the way alone. *Durable*: events come when their commands survive a power cut.
 Commands are sent at an even pace, and each order's time is from when it was due, so that waiting
 counts; `bare sync` is the disk alone, 16 KiB and fdatasync, of which an order waits one and a half
-on average; the journal goes past the system's cache. *Flood* sends as fast as there is room; beside
-it, LMDB syncs groups of 1,024 such commands: the storing alone. Rounds are interleaved, figures are
-medians over rounds, percentiles over a round's orders. Sender and core have a processor each; the
-thread that syncs shares the core's. What compiles is compiled before any clock; the seed is fixed.
+on average; the journal goes past the system's cache. Beside it, LMDB is given commands at the same
+pace by its own process, and syncs whatever is due: the storing alone. *Flood* sends as fast as
+there is room; beside it, LMDB syncs groups of 1,024 such commands, and without a journal, 64 bytes
+a command go one way over ZeroMQ's ipc. Rounds are interleaved, figures are medians over rounds,
+percentiles over a round's orders. Sender and core have a processor each; the thread that syncs
+shares the core's. What compiles is compiled before any clock; the seed is fixed.
 """
 
 import argparse
@@ -233,6 +235,54 @@ def zeromq(trips: int) -> Any:
     return times[trips // 10 :]
 
 
+def count_messages(path: str, heard: Connection) -> None:
+    """Take messages until one is empty, and say so."""
+    socket = zmq.Context().socket(zmq.PAIR)
+    socket.connect(path)
+    while socket.recv():
+        pass
+    heard.send("all")
+
+
+def zeromq_flood(messages: int) -> float:
+    """Messages of 64 bytes per second, one way."""
+    with tempfile.TemporaryDirectory() as place:
+        path = f"ipc://{place}/socket"
+        socket = zmq.Context().socket(zmq.PAIR)
+        socket.bind(path)
+        ours, theirs = SPAWN.Pipe()
+        process = SPAWN.Process(target=count_messages, args=(path, theirs))
+        process.start()
+        message = bytes(range(64))
+        socket.send(message)
+        began = time.perf_counter()
+        for _ in range(messages):
+            socket.send(message)
+        socket.send(b"")
+        ours.recv()
+        spent = time.perf_counter() - began
+        process.join()
+        socket.close()
+    return messages / spent
+
+
+def lmdb_paced(directory: Path, pace: int, count: int) -> Any:
+    """Microseconds of each command, from when it is due, one each `pace` ns, to its sync."""
+    place = Path(tempfile.mkdtemp(dir=directory))
+    store, times, done = Lmdb(place), np.zeros(count), 0
+    began = time.perf_counter_ns()
+    while done < count:
+        due = min(count, (time.perf_counter_ns() - began) // pace + 1)
+        if due == done:
+            continue
+        store.put(done, due - done)
+        waited = time.perf_counter_ns() - began - pace * np.arange(done, due)
+        times[done:due], done = waited / 1000, due
+    store.close()
+    shutil.rmtree(place)
+    return times[count // 10 :]
+
+
 # --- all of it ----------------------------------------------------------------------------------
 
 
@@ -245,6 +295,8 @@ def measure(quick: bool, rounds: int = 5, directory: Path = Path("/var/tmp")) ->
         name: [] for name in ("trip", "pace", "slow", "flood", "bare")
     }
     others: list[Any] = []
+    ways: list[float] = []
+    paced: dict[int, list[Any]] = {10_000: [], 1000: []}
     stores: list[float] = []
     bare: list[float] = []
     session(world, few, durable=directory, pace=2000, window=1 << 30)  # compiles
@@ -255,6 +307,9 @@ def measure(quick: bool, rounds: int = 5, directory: Path = Path("/var/tmp")) ->
         runs["pace"].append(session(world, many, durable=directory, pace=1000, window=1 << 30))
         runs["flood"].append(session(world, many, durable=directory, pace=0, window=1 << 30))
         others.append(zeromq(2_000 if quick else 20_000))
+        ways.append(zeromq_flood(count // 10))
+        for pace, found in paced.items():
+            found.append(lmdb_paced(directory, pace, count // 10))
         place = Path(tempfile.mkdtemp(dir=directory))
         stores.append(1024 * 40 / sum(timed(Lmdb, place, 1024, 40)))
         bare.append(1e6 * statistics.median(timed(Bare, place, 256, 100)))
@@ -264,9 +319,9 @@ def measure(quick: bool, rounds: int = 5, directory: Path = Path("/var/tmp")) ->
     sync: dict[str, float | int | str] = {"bare sync": statistics.median(bare)}
     return [
         _times("round trip, no journal", runs["trip"], _median(others, 50), way, few),
-        _speed("flood, no journal", runs["bare"], None, "", many),
-        _times("durable at 100,000/s", runs["slow"], None, "", few, sync),
-        _times("durable at 1,000,000/s", runs["pace"], None, "", many, sync),
+        _speed("flood, no journal", runs["bare"], statistics.median(ways), way, many),
+        _times("durable at 100,000/s", runs["slow"], _median(paced[10_000], 50), store, few, sync),
+        _times("durable at 1,000,000/s", runs["pace"], _median(paced[1000], 50), store, many, sync),
         _speed("flood, durable", runs["flood"], statistics.median(stores), store, many),
     ]
 

@@ -6,7 +6,8 @@ Records are 64 bytes. *Throughput*: one process sends, the other receives, adds 
 record, and must come to the right sum. *Round trip*: a record goes there and comes back, and the
 time is taken around each trip. `kernel` is compiled code that calls the ring's kernels, as a
 pipeline's stages do; `Python` is `matcher.shared.rings` as anybody may use it. *Table*: rows of 120
-bytes, within one process, so that nothing else is in the time. Each process has a core of its own
+bytes, within one process, so that nothing else is in the time; beside them an Array of the standard
+library, which has a lock that readers take too. Each process has a core of its own
 where there are two; rounds are interleaved, figures are medians over rounds.
 """
 
@@ -454,6 +455,11 @@ def tables(count: int, rounds: int) -> list[Result]:
         writer.write(0, made)
         reader = TableReader.attach("rows", record, place=place)
         row, into = reader._row(0, 1), np.zeros(15, np.int64)
+        shared, values = multiprocessing.Array("q", 15), tuple(range(15))
+
+        def fill() -> None:
+            shared[:] = values
+
         read_often(row, into.ctypes.data, 15, 1)
 
         def many(step: Callable[[], Any]) -> None:
@@ -464,6 +470,8 @@ def tables(count: int, rounds: int) -> list[Result]:
             "read a row, kernel": (lambda: read_often(row, into.ctypes.data, 15, count), count),
             "read a row, Python": (lambda: many(lambda: reader.row(0)), count // 100),
             "write a row, Python": (lambda: many(lambda: writer.write(0, made)), count // 100),
+            "read": (lambda: many(lambda: shared[:]), count // 100),
+            "write": (lambda: many(fill), count // 100),
         }
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
@@ -472,9 +480,13 @@ def tables(count: int, rounds: int) -> list[Result]:
                 work()
                 taken[name].append((time.perf_counter_ns() - began) / times)
         writer.close()
+    others = {name: statistics.median(taken.pop(name)) for name in ("read", "write")}
     return [
-        Result("table", name, statistics.median(taken[name]), None, "ns", "", rounds, {"rows": n})
-        for name, (_, n) in ways.items()
+        Result(
+            *("table", name, statistics.median(found), others[name.split()[0]]),
+            *("ns", "multiprocessing.Array, from Python", rounds, {"rows": ways[name][1]}),
+        )
+        for name, found in taken.items()
     ]
 
 

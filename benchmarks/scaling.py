@@ -7,7 +7,8 @@ passes of 4,096, at several numbers of books, of accounts, and of orders that re
 time of one thread. *Latency*: each command in a pass of its own, the monotonic clock around each,
 reading it included; nothing else is taken out, so the tail holds what the machine does besides.
 *Memory*: how much more of the process is resident once orders rest, books and accounts being there
-before; beside it the same orders in sorted dictionaries.
+before. Beside each the same commands, or the first of them, in sorted dictionaries, that know of
+no accounts and no margin.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import os
 import platform
 import resource
 import statistics
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,6 +30,7 @@ import sortedcontainers
 
 from benchmarks.matching import (
     FIRST_ACCOUNT,
+    Calls,
     Plain,
     World,
     busy,
@@ -36,6 +39,7 @@ from benchmarks.matching import (
     parts_of,
     priced,
     run_kernel,
+    run_plain,
     signed,
     told,
     worlds,
@@ -54,6 +58,8 @@ ACCOUNTS = (100, 1000, 10_000, 100_000)
 RESTING = (10_000, 100_000, 1_000_000)
 CLOCK_MONOTONIC = 1
 PERCENTILES = (50, 99, 99.9)
+OTHER = f"a book on sortedcontainers {sortedcontainers.__version__}"
+SHOWN = 1 << 14  # commands that the other is shown
 
 read_clock = ctypes.CDLL(None).clock_gettime
 read_clock.argtypes = (ctypes.c_int, ctypes.c_int64)
@@ -93,15 +99,18 @@ def costs(commands: int, rounds: int, seed: int, sizes: int) -> list[Result]:
     results = []
     for line, size, world in grown(commands, seed, sizes):
         run_kernel(world, [])  # compiles, and touches memory
-        rates = [run_kernel(world, []) for _ in range(rounds)]
+        setup, calls = told(world.setup), told(world.stream[:SHOWN])
+        pairs = [(run_kernel(world, []), run_plain(setup, calls, [])) for _ in range(rounds)]
+        cost, theirs = (1e9 / statistics.median(rates) for rates in zip(*pairs, strict=True))
         detail: dict[str, float | int | str] = {
             "line": line,
             "size": size,
             "commands": len(world.stream),
+            "the other's": len(calls),
             "seed": seed,
         }
-        cost = 1e9 / statistics.median(rates)
-        results.append(Result("cost", f"{size:,} {line}", cost, None, "ns", "", rounds, detail))
+        case = f"{size:,} {line}"
+        results.append(Result("cost", case, cost, theirs, "ns", OTHER, rounds, detail))
     return results
 
 
@@ -160,20 +169,39 @@ def latencies(world: World, take: Callable[[int, int, int, Any, int], int]) -> A
     return np.concatenate(found)
 
 
+def plain_latencies(setup: Calls, calls: Calls) -> Any:
+    """Nanoseconds of each command in sorted dictionaries."""
+    engine, times = Plain(), np.zeros(len(calls), np.int64)
+    for call, arguments in setup:
+        call(engine, *arguments)
+    for place, (call, arguments) in enumerate(calls):
+        begin = time.perf_counter_ns()
+        call(engine, *arguments)
+        times[place] = time.perf_counter_ns() - begin
+    return times
+
+
 def latency(commands: int, rounds: int, seed: int, resting: int) -> list[Result]:
     """Percentiles of one command."""
     take = timer()
     results = []
     for world in worlds(commands, seed, resting):
         latencies(world, take)  # compiles
-        rows = [np.percentile(latencies(world, take), PERCENTILES) for _ in range(rounds)]
-        medians = np.median(rows, axis=0)
+        setup, calls = told(world.setup), told(world.stream[:SHOWN])
+        found = [(latencies(world, take), plain_latencies(setup, calls)) for _ in range(rounds)]
+        ours, theirs = (
+            np.median([np.percentile(times, PERCENTILES) for times in side], axis=0)
+            for side in zip(*found, strict=True)
+        )
         detail: dict[str, float | int | str] = {
-            f"p{mark} ns": float(value) for mark, value in zip(PERCENTILES, medians, strict=True)
+            f"{of}p{mark} ns": float(value)
+            for of, side in (("", ours), ("other ", theirs))
+            for mark, value in zip(PERCENTILES, side, strict=True)
         }
-        detail |= {"commands": len(world.stream) // 2, "seed": seed}
+        detail |= {"commands": len(world.stream) // 2, "the other's": len(calls), "seed": seed}
+        middle, other = float(ours[0]), float(theirs[0])
         results.append(
-            Result("one command", world.name, float(medians[0]), None, "ns", "", rounds, detail)
+            Result("one command", world.name, middle, other, "ns", OTHER, rounds, detail)
         )
     return results
 

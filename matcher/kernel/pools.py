@@ -50,11 +50,11 @@ class Limits(NamedTuple):
         A side's band has two to the power of this many ticks; 6 to 18.
     """
 
-    books: int = 1 << 16
+    books: int = 1 << 18
     accounts: int = 1 << 24
     signers: int = 1 << 25
     markets: int = 1 << 8
-    series: int = 1 << 16
+    series: int = 1 << 18
     orders: int = ORDERS_LIMIT
     holdings: int = 1 << 26
     pages: int = 1 << 27
