@@ -279,10 +279,11 @@ def measure(quick: bool, commands: int = 400_000, rounds: int = 3, seed: int = 1
     if quick:
         commands, rounds = min(commands, 100_000), 1
     resting = 100_000 if quick else 1_000_000
+    of_one = memory(resting, rounds, seed)  # first, before memory lies free that was used
     return [
         *costs(commands, rounds, seed, 3 if quick else 4),
         *latency(commands, rounds, seed, resting),
-        memory(resting, rounds, seed),
+        of_one,
     ]
 
 
