@@ -124,10 +124,11 @@ def serve(kind: str, pipe: Connection) -> None:
 
 
 async def _serve(kind: str, pipe: Connection) -> None:
-    from matcher.disk import take_short_turns
     from matcher.gateway import GatewayServer
+    from matcher.turns import collect_seldom, take_short_turns
 
     if kind == "quoin":
+        collect_seldom()
         take_short_turns()  # as the node does
     with tempfile.TemporaryDirectory(prefix="quoin-http-", dir="/var/tmp") as directory:
         app, sequencer = await exchange(Path(directory)) if kind == "quoin" else (bare(), None)

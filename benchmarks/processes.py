@@ -38,7 +38,6 @@ from matcher import commands as c
 from matcher.batch import genesis
 from matcher.chain.fees import FeePolicy
 from matcher.chain.modes import Choice, limits_of
-from matcher.disk import take_short_turns
 from matcher.errors import ChainError
 from matcher.events import AnyEvent, Event
 from matcher.exchange import Exchange
@@ -52,6 +51,7 @@ from matcher.processes.plan import BATCHER, MATCHER, Plan
 from matcher.processes.replica import Replica
 from matcher.processes.shared import Shared, make_bells
 from matcher.processes.writer import Writer
+from matcher.turns import take_short_turns
 from matcher.types import Order, SignedOrder, Windows
 
 START = 1_800_000_000

@@ -31,7 +31,6 @@ from typing import Final, Literal, cast
 import numpy as np
 import structlog
 
-from matcher.disk import take_short_turns
 from matcher.errors import JournalError
 from matcher.journal.groups import GROUP_MAX, LINE, LINES
 from matcher.journal.snapshot import Parts, Snapshots, Writing
@@ -46,6 +45,7 @@ from matcher.kernel.pools import Limits
 from matcher.kernel.ring import HEAD
 from matcher.shared.rings import Consumer, Producer
 from matcher.shared.segments import Records, address_of
+from matcher.turns import take_short_turns
 
 log = structlog.get_logger()
 

@@ -1,11 +1,8 @@
 """Files that survive a power cut."""
 
-import ctypes
 import errno
 import mmap
 import os
-import platform
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -13,9 +10,6 @@ from typing import Final
 from matcher.errors import QuoinError
 
 _STEP: Final = 1 << 20  # bytes that are filled at a time
-_SHORT: Final = 100_000  # nanoseconds: the shortest turn that Linux gives
-_SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
-_SCHED_ATTR: Final = struct.Struct("=IIQiIQQQ")  # from size to period, as Linux has it
 
 
 class DirectoryRefused(QuoinError):
@@ -132,19 +126,3 @@ def write_all(handle: int, parts: list[bytes | memoryview], offset: int) -> None
             done -= views.pop(0).nbytes
         if views:
             views[0] = views[0][done:]
-
-
-def take_short_turns() -> None:
-    """Let this thread run as soon as the disk, or another process, has woken it.
-
-    A thread that asks for short turns on the processor is given them earlier (Linux, from 6.12 on):
-    else it waits until a thread that computes, or spins, has had its turn of some milliseconds,
-    many times what a sync takes. It gives way as early, and is given no more time than others.
-    Threads that it starts do the same. Where the system knows nothing of this, it stays as it is.
-    """
-    number = _SCHED_SETATTR.get(platform.machine())
-    if number is not None:
-        size = _SCHED_ATTR.size
-        nice = os.getpriority(os.PRIO_PROCESS, 0)
-        attributes = _SCHED_ATTR.pack(size, os.SCHED_OTHER, 0, nice, 0, _SHORT, 0, 0)
-        ctypes.CDLL(None).syscall(number, 0, attributes, 0)

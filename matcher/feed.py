@@ -239,7 +239,9 @@ class Feed:
 
     def _add_to_level(self, state: OrderState, lots: int, orders: int) -> None:
         buy = state.signed.order.buy
-        levels = self._levels.setdefault((state.instrument, buy), SortedDict())
+        levels = self._levels.get((state.instrument, buy))
+        if levels is None:
+            levels = self._levels[state.instrument, buy] = SortedDict()
         old_lots, old_orders = levels.get(state.tick, (0, 0))
         level = (old_lots + lots, old_orders + orders)
         if min(level) < 0 or (level[0] == 0) != (level[1] == 0):

@@ -31,7 +31,6 @@ from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain.modes import Choice, limits_of
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.checkpoints import Checkpoints, Component
-from matcher.disk import take_short_turns
 from matcher.eip712 import Domain, keccak
 from matcher.errors import QuoinError
 from matcher.exchange import Exchange
@@ -53,6 +52,7 @@ from matcher.settings import (
 )
 from matcher.settlement.batcher import Batcher
 from matcher.signatures import TABLES
+from matcher.turns import collect_seldom, take_short_turns
 from matcher.types import BLOB_CHUNKS_MAX, CALLDATA_CHUNKS_MAX
 
 if TYPE_CHECKING:
@@ -378,6 +378,7 @@ def _supervisor(settings: Settings, gateways: int, *logging: Any) -> "Supervisor
 async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
     """Run a node until it is told to end by a signal."""
     node = Node(settings) if gateways is None else _supervisor(settings, gateways, *logging)
+    collect_seldom()
     take_short_turns()
     loop = asyncio.get_running_loop()
 

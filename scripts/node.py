@@ -129,8 +129,8 @@ async def _run(settings, deployment, processes, log_level, key) -> None:
     from web3 import EthereumTesterProvider
 
     from matcher.answering import answering
-    from matcher.disk import take_short_turns
     from matcher.node import Node
+    from matcher.turns import collect_seldom, take_short_turns
     from scripts._embedded import EmbeddedNode
 
     embedded = isinstance(deployment.w3.provider, EthereumTesterProvider)
@@ -143,6 +143,7 @@ async def _run(settings, deployment, processes, log_level, key) -> None:
         node = Supervisor(settings, processes, log_level)
     else:
         node = EmbeddedNode(settings, deployment) if embedded else Node(settings)
+    collect_seldom()
     take_short_turns()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, node.stop)

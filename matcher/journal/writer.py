@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from matcher.commands import AnyCommand, Command
-from matcher.disk import sync_directory, take_short_turns
+from matcher.disk import sync_directory
 from matcher.errors import JournalError
 from matcher.journal.files import SEGMENT_BYTES, SegmentWriter, Sizes
 from matcher.journal.groups import (
@@ -38,6 +38,7 @@ from matcher.journal.groups import (
 )
 from matcher.journal.progress import NOWHERE, SYNCED, WRITTEN, ProgressWriter
 from matcher.journal.reading import Cut, Identity, find_end, groups_of, limits_in
+from matcher.turns import take_short_turns
 from matcher.widths import require_widths
 
 __all__ = ["Cut", "Identity", "Journal", "encode", "limits_in"]

@@ -15,13 +15,13 @@ import msgspec
 import structlog
 import uvloop
 
-from matcher.disk import take_short_turns
 from matcher.errors import QuoinError
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import FAILED, Control, Ended
 from matcher.processes.life import Life
 from matcher.processes.plan import BATCHER, MATCHER, PUBLISHER, Plan
 from matcher.settings import configure_logging
+from matcher.turns import collect_seldom, take_short_turns
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ def main(name: str, descriptor: int) -> int:
     configure_logging(plan.log_level, plan.log_json)
     structlog.contextvars.bind_contextvars(process=plan.name)
     control = Control(connected)
+    collect_seldom()
     if name not in (BATCHER, PUBLISHER):  # somebody waits for what these do
         take_short_turns()
     try:
