@@ -16,7 +16,7 @@ from tests.support.gateway import ACCOUNTS, CALL, TRADERS, Exchange
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/how-to/read-shared-memory.md"
 NAME = f"desk-{os.getpid()}"
-TIMEOUT = 60
+TIMEOUT = 120
 LIMIT = 2  # lots
 
 

@@ -73,7 +73,7 @@ def landed(progress: Progress, anvil: Anvil) -> Progress:
     """Wait until what was sent is in a block: anvil mines after it has answered."""
     if progress.stage in (Stage.SENT, Stage.REPLACED):
         anvil.w3.eth.wait_for_transaction_receipt(
-            HexBytes(progress.transaction), timeout=30, poll_latency=0.01
+            HexBytes(progress.transaction), timeout=60, poll_latency=0.01
         )
     return progress
 

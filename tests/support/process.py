@@ -19,7 +19,7 @@ import structlog
 from matcher.node import Node
 from matcher.settings import Settings
 
-TIMEOUT = 60  # seconds without the line that is waited for: the test has failed
+TIMEOUT = 120  # seconds without the line that is waited for: the test has failed
 
 
 class Watched:

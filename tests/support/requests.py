@@ -17,7 +17,7 @@ from tests.support.gateway import (
 )
 
 PRICE = 5_000_000
-HTTP = httpx.Client(timeout=20)  # made once: making one takes longer than the request
+HTTP = httpx.Client(timeout=60)  # made once: making one takes longer than the request
 
 
 def order_of(**changes) -> Order:

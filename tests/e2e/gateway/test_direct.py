@@ -38,7 +38,7 @@ def request(route: str, body: bytes, *headers: str, version: str = "1.1") -> byt
 
 
 def connect(exchange: Exchange) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(exchange.url.rpartition(":")[2])), timeout=20)
+    return socket.create_connection(("127.0.0.1", int(exchange.url.rpartition(":")[2])), timeout=60)
 
 
 class Reader:

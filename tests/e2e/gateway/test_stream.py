@@ -24,7 +24,7 @@ from tests.support.requests import PRICE, order_of
 def read_until(stream, done) -> list[dict]:
     messages = []
     while not (messages and done(messages[-1])):
-        messages.append(stream.receive(timeout=10))
+        messages.append(stream.receive(timeout=60))
     return messages
 
 
@@ -152,7 +152,7 @@ def test_reader_that_does_not_keep_up_is_closed_and_told_why(tmp_path, monkeypat
 def until_closed(reader) -> Iterator[str]:
     while True:
         try:
-            yield reader.recv(timeout=20)
+            yield reader.recv(timeout=60)
         except ConnectionClosed:
             return
 

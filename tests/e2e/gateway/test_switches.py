@@ -36,7 +36,7 @@ from tests.support.requests import HTTP, PRICE, post, refusal, sign
 
 TIMEOUT = 30
 ARM = "/orders/cancel-all/arm"
-PATIENCE = 20  # seconds, after which what was awaited has not happened
+PATIENCE = 60  # seconds, after which what was awaited has not happened
 
 
 class Clockwork:

@@ -21,14 +21,14 @@ class Disk:
 
         def watched(handle: int) -> None:
             self.began.release()
-            assert self.go.acquire(timeout=20)
+            assert self.go.acquire(timeout=60)
             sync(handle)
             self.syncs += 1
 
         monkeypatch.setattr("matcher.journal.files.os.fdatasync", watched)
 
     async def wait_for_sync(self) -> None:
-        assert await asyncio.to_thread(self.began.acquire, timeout=20)
+        assert await asyncio.to_thread(self.began.acquire, timeout=60)
 
 
 async def test_append_does_not_wait_for_a_running_sync_and_shares_the_next(
