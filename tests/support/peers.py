@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-PATIENCE: Final = 60  # seconds until a test that waits for a peer that failed is ended
+PATIENCE: Final = 180  # seconds until a test that waits for a peer that failed is ended
 
 
 class Peer:
