@@ -21,7 +21,6 @@ from matcher.dumped import dump_board, load_board
 from matcher.eip712 import keccak
 from matcher.errors import ChainError, InvariantBroken, Reject
 from matcher.events import CancelReason, Event
-from matcher.kernel import layout
 from matcher.kernel.exchange import Matching
 from matcher.kernel.layout import EventKind
 from matcher.kernel.pools import Limits
@@ -109,7 +108,7 @@ class Exchange(Board):
 
     def _run(self, lines: bytes) -> list[Row]:
         """What the kernel answers to the lines of one command."""
-        rows: list[Row] = self.kernel.run(np.frombuffer(lines, layout.COMMAND)).tolist()
+        rows: list[Row] = self.kernel.run_bytes(lines).tolist()
         return rows
 
     def _told(self, command: c.Command, rows: list[Row]) -> list[Event]:

@@ -33,8 +33,8 @@ def collect_seldom() -> None:
     """Look for cycles of objects that nobody needs less often than Python does by itself.
 
     An exchange makes objects that stay, orders and fills, and hardly any cycles. By default every
-    700 new ones start a collection, and each of its rounds that goes through all objects stops the
-    process for as long as there are many: up to a third of what an order costs. What is there now, the
+    700 new ones start a collection, and those of them that go through all objects stop the process
+    the longer, the more there are: up to a third of what an order costs. What is there now, the
     modules, is never looked through again.
     """
     gc.collect()

@@ -1,7 +1,7 @@
 """The door to the kernel: lines in, events out, and what readers may ask of its memory."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,9 @@ class RestingOrder(NamedTuple):
     flags: int
     expiry: int
     signer: int
+
+
+_DESK_LINES: Final = 64  # that are shown to the kernel from one place
 
 
 def lines_of(count: int) -> Records:
@@ -59,6 +62,9 @@ class Matching:
         context["next_seq"] = 1
         context["accounts_count"] = FEE_ACCOUNT + 1
         self.pools.arrays["accounts"][FEE_ACCOUNT]["opened"] = 1
+        desk = lines_of(_DESK_LINES)
+        self._desk, self._desk_at = desk.view(np.uint8).data, int(desk.ctypes.data)
+        self._events_count = self.pools.arrays["context"]["events_count"]
 
     # --- telling ---------------------------------------------------------------------------------
 
@@ -86,6 +92,29 @@ class Matching:
         if not parts:
             return self.pools.arrays["events"][:0]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def run_bytes(self, lines: bytes) -> Records:
+        """As `run`, for the lines of a command: they are few, and the cost is Python's.
+
+        Parameters
+        ----------
+        lines : bytes
+            64 each.
+        """
+        size = len(lines)
+        if size > len(self._desk) or size % 64 or not COMPILED:
+            return self.run(np.frombuffer(lines, layout.COMMAND))
+        self._desk[:size] = lines
+        pools, start = self.pools, self._desk_at
+        pools.reserve(size // 64)
+        self._events_count[0] = 0
+        done = runner()(pools.address, start, start + size) - start
+        pools.touch_books()
+        events = pools.arrays["events"][: int(self._events_count[0])]
+        if done == size:
+            return events
+        rest = np.frombuffer(lines[done:], layout.COMMAND)  # for which room must be made
+        return np.concatenate([events.copy(), self.run(rest)])
 
     def _passes(self, lines: Records, ends: Any) -> Iterator[Records]:
         """Events of each pass; a pass ends where room must be made, or events carried away."""

@@ -373,6 +373,17 @@ def test_lines_told_at_once_or_one_by_one_are_the_same() -> None:
     assert ends.tolist() == np.cumsum([len(e) for e in expected]).tolist()
 
 
+def test_lines_told_as_bytes_answer_the_same_where_a_pass_ends_between_them() -> None:
+    lines = np.concatenate([order(2 + n % 2, n, n % 2, 100, 1) for n in range(40)])
+    ours, twin = desk(), desk()
+    expected = twin.run(lines).tolist()
+    ours.pools.reserve(len(lines))
+    ours.pools.context["events_limit"] = 16
+    assert ours.run_bytes(lines.tobytes()).tolist() == expected
+    assert int(ours.pools.context["events_count"]) < len(expected)
+    assert ours.orders() == twin.orders()
+
+
 def test_events_are_carried_away_before_they_find_no_room() -> None:
     """In passes of a few commands the answers are those of one pass."""
     lines = np.concatenate([order(2 + n % 2, n, n % 2, 100, 1) for n in range(40)])
