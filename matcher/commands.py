@@ -9,7 +9,7 @@ import msgspec
 from matcher.types import AS_IT_IS, SelfTrade, SignedOrder, Transfer, Withdrawal
 
 
-class Command(msgspec.Struct, frozen=True, tag=True):
+class Command(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Base of all commands."""
 
 

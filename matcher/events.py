@@ -22,7 +22,7 @@ class CancelReason(IntEnum):
     FORCED_WITHDRAWAL = 8
 
 
-class Event(msgspec.Struct, frozen=True, tag=True):
+class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Base of all events."""
 
 

@@ -38,7 +38,7 @@ class Limits(msgspec.Struct, frozen=True):
     batches: int = 16_384  # summaries: one lap of the ring
 
 
-class OrderState(msgspec.Struct):
+class OrderState(msgspec.Struct, gc=False):
     """An order and what became of it; changes while the order is open."""
 
     signed: SignedOrder
@@ -54,7 +54,7 @@ class OrderState(msgspec.Struct):
     resting: bool = False
 
 
-class PlacedOp(msgspec.Struct):
+class PlacedOp(msgspec.Struct, gc=False):
     """Base of what an op word says; the place is known once its batch is closed."""
 
     number: int  # from 1, in the order in which they happened
@@ -94,7 +94,7 @@ class BatchSummary(msgspec.Struct, frozen=True):
     batch_hash: bytes
 
 
-class Update(msgspec.Struct):
+class Update(msgspec.Struct, gc=False):
     """What one command changed, for those who listen."""
 
     sequence: int
@@ -106,7 +106,7 @@ class Update(msgspec.Struct):
     command: Command | None = None  # that did it
 
 
-class ObeyedCancelAll(msgspec.Struct, frozen=True):
+class ObeyedCancelAll(msgspec.Struct, frozen=True, gc=False):
     """A cancel-all that was obeyed; remembered until its message expires."""
 
     account: int

@@ -20,7 +20,7 @@ _SELF_TRADE: Final = {name: int(mode) for name, mode in wire.SELF_TRADE.items()}
 _MOST_DIGITS: Final = 20  # of a u64; longer texts take long to read
 
 
-class _Terms(msgspec.Struct, forbid_unknown_fields=True):
+class _Terms(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     account: str
     instrument: str
     buy: bool
@@ -31,13 +31,13 @@ class _Terms(msgspec.Struct, forbid_unknown_fields=True):
     flags: str
 
 
-class _Body(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class _Body(msgspec.Struct, forbid_unknown_fields=True, rename="camel", gc=False):
     order: _Terms
     signature: str
     self_trade: str = "cancelNewest"
 
 
-class _Bodies(msgspec.Struct, forbid_unknown_fields=True):
+class _Bodies(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     orders: list[_Body]
 
 

@@ -44,7 +44,7 @@ _DIGEST_BYTES: Final = 32
 _POINT_BYTES: Final = 64
 
 
-class Verified(msgspec.Struct, Generic[M], frozen=True):
+class Verified(msgspec.Struct, Generic[M], frozen=True, gc=False):
     """A message and who signed it. Whether they were allowed to is the engine's question."""
 
     message: M

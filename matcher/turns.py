@@ -10,7 +10,7 @@ from typing import Final
 _SHORT: Final = 100_000  # nanoseconds: the shortest turn that Linux gives
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTR: Final = struct.Struct("=IIQiIQQQ")  # from size to period, as Linux has it
-_COLLECTIONS: Final = (50_000, 20, 50)  # objects; younger collections until an older one
+_COLLECTIONS: Final = (10_000, 10, 50)  # objects; younger collections until an older one
 
 
 def take_short_turns() -> None:

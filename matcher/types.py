@@ -13,6 +13,9 @@ time     seconds since the epoch, always the chain's                      u40
 ======== ================================================================ =========
 
 Times of *orders* (``Order.expiry``) are seconds; expiries of *instruments* are hours.
+
+What there are many of is made with ``gc=False``: nothing in it leads back to it, so that Python's
+collector of cycles need not look through a million of them.
 """
 
 from enum import IntEnum, IntFlag
@@ -145,7 +148,7 @@ class Instrument(msgspec.Struct, frozen=True):
         return self.expiry * 3600
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """The signed terms of an order (EIP-712 ``Order``, section 8)."""
 
     account: int
@@ -158,7 +161,7 @@ class Order(msgspec.Struct, frozen=True):
     flags: int  # OrderFlag
 
 
-class Withdrawal(msgspec.Struct, frozen=True):
+class Withdrawal(msgspec.Struct, frozen=True, gc=False):
     """The signed terms of a withdrawal (EIP-712 ``Withdrawal``)."""
 
     account: int
@@ -167,7 +170,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     expiry: int
 
 
-class Transfer(msgspec.Struct, frozen=True):
+class Transfer(msgspec.Struct, frozen=True, gc=False):
     """The signed terms of a transfer (EIP-712 ``Transfer``)."""
 
     source: int  # `from` in the message
@@ -185,7 +188,7 @@ class Report(msgspec.Struct, frozen=True):
     price: int  # atoms per lot
 
 
-class CancelTerms(msgspec.Struct, frozen=True):
+class CancelTerms(msgspec.Struct, frozen=True, gc=False):
     """The signed terms of a cancel (EIP-712 ``Cancel``, section 14)."""
 
     account: int
@@ -193,7 +196,7 @@ class CancelTerms(msgspec.Struct, frozen=True):
     expiry: int  # seconds; of this message
 
 
-class CancelAllTerms(msgspec.Struct, frozen=True):
+class CancelAllTerms(msgspec.Struct, frozen=True, gc=False):
     """The signed terms of a cancel-all (EIP-712 ``CancelAll``)."""
 
     account: int
@@ -201,7 +204,7 @@ class CancelAllTerms(msgspec.Struct, frozen=True):
     expiry: int
 
 
-class AmendTerms(msgspec.Struct, frozen=True):
+class AmendTerms(msgspec.Struct, frozen=True, gc=False):
     """The signed terms of an amend (EIP-712 ``Amend``)."""
 
     account: int
@@ -210,7 +213,7 @@ class AmendTerms(msgspec.Struct, frozen=True):
     expiry: int
 
 
-class SignedOrder(msgspec.Struct, frozen=True):
+class SignedOrder(msgspec.Struct, frozen=True, gc=False):
     """An order with its signature, the digest that was signed, and who signed it."""
 
     order: Order

@@ -328,7 +328,7 @@ def arm(value: object) -> ArmRequest:
     )
 
 
-class OrderRequest(msgspec.Struct, frozen=True):
+class OrderRequest(msgspec.Struct, frozen=True, gc=False):
     """An order as a wallet sends it."""
 
     order: Order
