@@ -75,7 +75,8 @@ async def exchange(directory: Path) -> tuple[Any, Any]:
     from matcher.feed import Feed
     from matcher.gateway import NoChain, make_app
     from matcher.journal.writer import Identity, Journal
-    from matcher.sequencer import Policy, Sequencer
+    from matcher.policy import Policy
+    from matcher.sequencer import Sequencer
     from matcher.settlement.batcher import Batcher
 
     first = genesis(START - 10)

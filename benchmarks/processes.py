@@ -43,7 +43,7 @@ from matcher.events import AnyEvent, Event
 from matcher.exchange import Exchange
 from matcher.journal.writer import encode
 from matcher.kernel.pools import Limits
-from matcher.lanes import Policy
+from matcher.policy import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, Stop
 from matcher.processes.link import Link

@@ -27,7 +27,8 @@ from matcher.followed import FollowedChain
 from matcher.gateway import make_app
 from matcher.journal.writer import Identity, Journal
 from matcher.merkle import keccak
-from matcher.sequencer import Policy, Sequencer
+from matcher.policy import Policy
+from matcher.sequencer import Sequencer
 from matcher.settlement.batcher import Batcher
 from matcher.types import OpKind
 

@@ -16,15 +16,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from matcher import commands as c
 from matcher.batch import Batch
 from matcher.board import Board
 from matcher.errors import Reject
 from matcher.events import Event, Rejected
 from matcher.journal.writer import encode
-from matcher.types import BLOB_CHUNKS_MAX, CHUNK_OPS, OrderFlag
+from matcher.policy import Policy
+from matcher.types import OrderFlag
 
 ORDINARY_SHARE: Final = 4  # one place in so many of a group is kept for new orders that wait
 
@@ -36,16 +35,6 @@ NEED_BATCH: Final = (
     c.WithdrawRequest,
     c.TransferRequest,
 )
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """When batches are closed, how much may wait, how often a snapshot is taken."""
-
-    max_age: int = 10  # seconds of the chain from OpenBatch to CloseBatch
-    max_ops: int = BLOB_CHUNKS_MAX * CHUNK_OPS  # a full batch is closed by the batcher
-    max_queue: int = 10_000  # new orders, withdrawals, transfers that wait; all else gets in
-    max_group: int = 1_000  # commands that share a sync
-    snapshot_every: int = 1_000_000  # commands, of each process where there are several
 
 
 class Entry:

@@ -20,15 +20,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 import uvloop
-from eth_account.signers.local import LocalAccount
 
 from matcher import answering
 from matcher.archive import Archive
 from matcher.batch import genesis
 from matcher.chain.deployment import Deployment
-from matcher.chain.fees import GWEI, FeePolicy
-from matcher.chain.follower import MAX_CONFIRMATIONS
-from matcher.chain.modes import Choice, limits_of
 from matcher.chain_side import ChainSide, find_deployment
 from matcher.checkpoints import Checkpoints, Component
 from matcher.eip712 import Domain, keccak
@@ -41,19 +37,19 @@ from matcher.gateway.server import GatewayServer
 from matcher.gateway.switch_files import SwitchFiles, hand_over
 from matcher.journal.snapshot import Snapshots
 from matcher.journal.writer import Identity, Journal, limits_in
+from matcher.options import with_node_options
 from matcher.processes.plan import SWITCHES
-from matcher.sequencer import Policy, Sequencer
+from matcher.sequencer import Sequencer
 from matcher.settings import (
     Settings,
     SettingsError,
     configure_logging,
     load_operator,
     require_directory,
+    settings_of,
 )
 from matcher.settlement.batcher import Batcher
-from matcher.signatures import TABLES
 from matcher.turns import collect_seldom, take_short_turns
-from matcher.types import BLOB_CHUNKS_MAX, CALLDATA_CHUNKS_MAX
 
 if TYPE_CHECKING:
     from matcher.processes.supervisor import Supervisor
@@ -266,86 +262,7 @@ class Node:
     help="Keystore file of the operator's key, opened by QUOIN_KEYSTORE_PASSWORD. Without it the"
     " key is read from QUOIN_OPERATOR_KEY; without both nothing is committed.",
 )
-@click.option("--host", default="127.0.0.1", help="Address that the gateway listens at.")
-@click.option("--port", default=8000, type=click.IntRange(0, 65_535), help="0 takes a free one.")
-@click.option(
-    "--origin", "origins", multiple=True, default=("*",), help="Web page that may call the gateway."
-)
-@click.option(
-    "--confirmations",
-    default=1,
-    type=click.IntRange(1, MAX_CONFIRMATIONS),
-    help="Blocks from one on, itself included, until it counts.",
-)
-@click.option(
-    "--batch-age",
-    default=Policy().max_age,
-    type=click.IntRange(1),
-    help="Seconds after which a batch is closed.",
-)
-@click.option(
-    "--batch-ops",
-    default=Policy().max_ops,
-    type=click.IntRange(1),
-    help="Ops after which a batch is closed.",
-)
-@click.option(
-    "--batch-chunks",
-    type=click.IntRange(1, BLOB_CHUNKS_MAX),
-    help="Chunks, of 30 ops at most, after which a batch is closed. By default 100 in calldata and"
-    f" {BLOB_CHUNKS_MAX}, six full blobs, in blobs. One with more than {CALLDATA_CHUNKS_MAX} goes"
-    " in blobs whatever they cost.",
-)
-@click.option(
-    "--max-fee",
-    default=500,
-    type=click.IntRange(1),
-    help="Most gwei per gas that a commit may pay.",
-)
-@click.option(
-    "--mode",
-    default=Choice.AUTO.value,
-    type=click.Choice([choice.value for choice in Choice]),
-    help="Commit in calldata, in blobs, or in what costs less.",
-)
-@click.option(
-    "--max-blob-fee",
-    default=500,
-    type=click.IntRange(1),
-    help="Most gwei per blob gas that a commit may pay.",
-)
-@click.option(
-    "--poll", default=0.5, type=click.FloatRange(0.01), help="Seconds between looks at the chain."
-)
-@click.option(
-    "--known-keys",
-    default=0,
-    type=click.IntRange(0, TABLES),
-    help="Traders' keys verified from tables of our own; 0: by libsecp256k1 alone.",
-)
-@click.option(
-    "--publish",
-    metavar="NAME",
-    help="Show books and accounts in shared memory; python -m matcher.readers NAME reads them.",
-)
-@click.option(
-    "--processes",
-    "gateways",
-    metavar="N",
-    type=click.IntRange(1),
-    help="Run in several processes: the matcher, the batcher, and N gateways at one port.",
-)
-@click.option(
-    "--snapshot-every",
-    default=Policy().snapshot_every,
-    type=click.IntRange(1),
-    help="Commands after which the node, or each of its processes, writes a snapshot, to start"
-    " behind it.",
-)
-@click.option(
-    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
-)
-@click.option("--log-json", is_flag=True, help="Log JSON objects, one per line.")
+@with_node_options
 def cli(
     log_level: str, log_json: bool, gateways: int | None, keystore: Path | None, **options: Any
 ) -> None:
@@ -355,7 +272,7 @@ def cli(
     """
     configure_logging(log_level, log_json)
     try:
-        settings = _settings(load_operator(keystore), **options)
+        settings = settings_of(load_operator(keystore), **options)
         uvloop.run(_run(settings, gateways, log_level, log_json))
     except QuoinError as error:
         log.error("node failed", reason=str(error), kind=type(error).__name__)
@@ -391,22 +308,6 @@ async def _run(settings: Settings, gateways: int | None, *logging: Any) -> None:
     key = os.environ.get(answering.KEY_VARIABLE)
     async with answering.answering(settings, key, *logging):
         await node.run()
-
-
-def _settings(operator: LocalAccount | None, **options: Any) -> Settings:
-    """Options as settings."""
-    age, ops, max_fee = (options.pop(name) for name in ("batch_age", "batch_ops", "max_fee"))
-    limits = limits_of(options.pop("batch_chunks"))
-    blob_cap = options.pop("max_blob_fee") * GWEI
-    every = options.pop("snapshot_every")
-    return Settings(
-        operator=operator,
-        batches=Policy(max_age=age, max_ops=ops, snapshot_every=every),
-        limits=limits,
-        fees=FeePolicy(cap=max_fee * GWEI, blob_cap=blob_cap),
-        mode=Choice(options.pop("mode")),
-        **options,
-    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from matcher.errors import ChainError, InvariantBroken, QuoinError
 from matcher.events import Event
 from matcher.exchange import Exchange
 from matcher.journal.writer import Journal, encode
-from matcher.lanes import Entry, Lanes, Policy, busy, due, is_urgent, with_needs
+from matcher.lanes import Entry, Lanes, busy, due, is_urgent, with_needs
 from matcher.merkle import Path
+from matcher.policy import Policy
 from matcher.settlement.redate import RedateError
 from matcher.types import AS_IT_IS
 
@@ -33,7 +34,6 @@ log = structlog.get_logger()
 __all__ = [
     "REFUSALS",
     "Door",
-    "Policy",
     "Replay",
     "Republished",
     "Sequencer",

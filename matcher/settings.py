@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 import msgspec
 import structlog
 
-from matcher.chain.fees import FeePolicy
+from matcher.chain.fees import GWEI, FeePolicy
 from matcher.chain.modes import Choice, limits_of
 from matcher.commands import BatchLimited
 from matcher.errors import QuoinError
-from matcher.lanes import Policy
+from matcher.policy import Policy
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount  # takes a second to import
@@ -78,6 +78,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ("*",)
     publish: str | None = None
     known_keys: int = 0
+
+
+def settings_of(operator: "LocalAccount | None", **options: Any) -> Settings:
+    """Settings of the options that `matcher.options.with_node_options` adds, and other settings.
+
+    Parameters
+    ----------
+    operator : LocalAccount, optional
+    **options
+        By the names of the options; ``rpc`` and ``data`` among them.
+    """
+    age, ops, every = (options.pop(name) for name in ("batch_age", "batch_ops", "snapshot_every"))
+    cap, blob_cap = (options.pop(name) * GWEI for name in ("max_fee", "max_blob_fee"))
+    return Settings(
+        operator=operator,
+        batches=Policy(max_age=age, max_ops=ops, snapshot_every=every),
+        limits=limits_of(options.pop("batch_chunks")),
+        fees=FeePolicy(cap=cap, blob_cap=blob_cap),
+        mode=Choice(options.pop("mode")),
+        **options,
+    )
 
 
 _PARTS: Final = ("journal", "snapshots", "batches", "blobs", "switches", "processes")

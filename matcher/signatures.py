@@ -30,12 +30,12 @@ from matcher.eip712 import (
 from matcher.kernel.digests import copy_signatures, digest_requests
 from matcher.kernel.secp import ADDRESS_BYTES, FORGED, KNOWN, LIBRARY, SIGNED, ZERO, recover_signers
 from matcher.kernel.signed import SIGNATURE_BYTES
+from matcher.policy import KNOWN_KEYS
 from matcher.types import FEE_ACCOUNT, Report, Transfer
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-TABLES: Final = 256  # keys that are known at once: 22 MB
 ACCOUNTS: Final = 65_536  # whose last signers are remembered
 AFTER: Final = 16  # signatures of one key in a row before it is known: a table costs twenty
 WORTH: Final = 2  # signatures of known keys in one call, from which on trying them pays
@@ -126,7 +126,7 @@ class KnownKeys:
     more than recovery.
     """
 
-    def __init__(self, tables: int = TABLES, after: int = AFTER):
+    def __init__(self, tables: int = KNOWN_KEYS, after: int = AFTER):
         self._most = tables
         self._after = after
         self._keys: OrderedDict[bytes, _Key] = OrderedDict()  # by signer, oldest need first

@@ -14,10 +14,10 @@ from matcher.chain.committed import CommittedBatches
 from matcher.chain.deployment import Deployment
 from matcher.chain.logs import SPAN, Log, LogReader, address_bytes
 from matcher.errors import DeploymentError, ReorgBelowConfirmed
+from matcher.policy import MAX_CONFIRMATIONS
 
 log = structlog.get_logger(__name__)
 
-MAX_CONFIRMATIONS: Final = 128  # full nodes keep the state of so many blocks, `blockhash` 256
 _REMEMBERED: Final = 512  # blocks whose hashes are kept to recognize a shorter chain
 
 

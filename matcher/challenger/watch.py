@@ -22,7 +22,6 @@ from matcher.chain.clock import ChainClock, Moment
 from matcher.chain.committed import EVENTS as BATCH_EVENTS
 from matcher.chain.committed import CommittedBatches
 from matcher.chain.deployment import Deployment
-from matcher.chain.follower import MAX_CONFIRMATIONS
 from matcher.chain.logs import SPAN, Log, LogReader, address_bytes
 from matcher.challenger.checkpoint import Checkpoint, Checkpoints
 from matcher.challenger.faults import CheckpointUnusable, LogsIncomplete
@@ -30,6 +29,7 @@ from matcher.challenger.order_files import OrderFiles
 from matcher.challenger.questions import EVENTS as QUESTION_EVENTS
 from matcher.challenger.questions import Questions
 from matcher.errors import BlobMissing, DeploymentError, ProtocolError
+from matcher.policy import MAX_CONFIRMATIONS
 from matcher.reference import records as r
 from matcher.reference.chain import Chain
 from matcher.reference.header import Header, decode

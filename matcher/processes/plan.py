@@ -12,7 +12,7 @@ from matcher.commands import BatchLimited
 from matcher.eip712 import Domain, keccak
 from matcher.journal.writer import Identity
 from matcher.kernel.pools import Limits
-from matcher.lanes import Policy
+from matcher.policy import Policy
 from matcher.types import Windows
 
 if TYPE_CHECKING:

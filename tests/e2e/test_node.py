@@ -30,8 +30,8 @@ from matcher.errors import (
 from matcher.exchange import Exchange
 from matcher.journal.writer import Identity, Journal
 from matcher.node import Node, NodeStopped
+from matcher.policy import Policy
 from matcher.readers import TOP, Level, Tops
-from matcher.sequencer import Policy
 from matcher.settings import Settings, SettingsError
 from matcher.shared.segments import OwnerGone, SegmentBusy
 from matcher.shared.tables import TableWriter

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from matcher.chain import deployment
-from matcher.sequencer import Policy
+from matcher.policy import Policy
 from matcher.settings import Settings
 from tests.support.anvil import Anvil, running_anvil
 from tests.support.process import NodeThread, node_thread

@@ -24,7 +24,8 @@ from matcher.exchange import Exchange as Engine
 from matcher.feed import Feed
 from matcher.gateway import BatchPlace, BatchStage, GatewayServer, SwitchFiles, make_app
 from matcher.journal.writer import Identity, Journal
-from matcher.sequencer import Policy, Sequencer
+from matcher.policy import Policy
+from matcher.sequencer import Sequencer
 from matcher.settlement.batcher import Batcher
 from matcher.types import Windows
 

@@ -21,7 +21,8 @@ from matcher.events import Event
 from matcher.exchange import Exchange
 from matcher.journal.writer import Identity, Journal, encode
 from matcher.merkle import keccak
-from matcher.sequencer import Policy, Sequencer
+from matcher.policy import Policy
+from matcher.sequencer import Sequencer
 from matcher.settlement.batcher import Batcher
 from tests.support.street import CHAIN_ID, REGISTRY, START, WINDOWS
 

@@ -6,7 +6,7 @@ from matcher import commands as c
 from matcher import wire
 from matcher.eip712 import CURVE_ORDER, Domain
 from matcher.errors import Reject
-from matcher.sequencer import Policy
+from matcher.policy import Policy
 from matcher.types import AmendTerms, CancelAllTerms, CancelTerms
 from tests.support.gateway import (
     CALL,

@@ -15,7 +15,8 @@ from matcher.errors import Reject
 from matcher.events import CancelReason, OrderCanceled, Rejected
 from matcher.exchange import Exchange
 from matcher.journal.writer import Journal
-from matcher.lanes import ORDINARY_SHARE, Entry, Lanes, Policy, is_urgent
+from matcher.lanes import ORDINARY_SHARE, Entry, Lanes, is_urgent
+from matcher.policy import Policy
 from matcher.sequencer import Sequencer
 from matcher.types import Order, OrderFlag, SignedOrder, Transfer, Withdrawal
 from tests.support.life import new_batcher

@@ -18,7 +18,8 @@ from matcher.exchange import Exchange
 from matcher.journal.snapshot import Snapshots
 from matcher.journal.writer import Identity, Journal
 from matcher.merkle import keccak
-from matcher.sequencer import Policy, Sequencer, Stopped
+from matcher.policy import Policy
+from matcher.sequencer import Sequencer, Stopped
 from matcher.settlement.redate import RedateError
 from matcher.types import Order, SignedOrder
 from tests.support.life import GENESIS, new_batcher

@@ -18,7 +18,8 @@ from matcher.exchange import Exchange
 from matcher.journal.writer import Journal, encode
 from matcher.kernel.margin import MONEY_MAX
 from matcher.kernel.pools import Limits
-from matcher.lanes import NEED_BATCH, Policy
+from matcher.lanes import NEED_BATCH
+from matcher.policy import Policy
 from matcher.processes.board import Bells
 from matcher.processes.lined import LinedExchange
 from matcher.processes.plan import BATCHER, MATCHER, Plan

@@ -22,7 +22,7 @@ from matcher.feed import Feed
 from matcher.history import summarize
 from matcher.journal.snapshot import Snapshots
 from matcher.journal.writer import Journal
-from matcher.lanes import Policy
+from matcher.policy import Policy
 from matcher.processes.board import Bells
 from matcher.processes.gateway_process import REDATED, ToldBatches
 from matcher.processes.lined import LinedExchange

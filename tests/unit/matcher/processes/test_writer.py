@@ -21,7 +21,7 @@ from matcher.exchange import Exchange
 from matcher.journal.tail import Tail
 from matcher.journal.writer import Journal
 from matcher.kernel.pools import Limits
-from matcher.lanes import Policy
+from matcher.policy import Policy
 from matcher.processes.board import Bells, Board
 from matcher.processes.control import Control, Ready, SayState, StateIs, Stop
 from matcher.processes.link import Link
