@@ -2,13 +2,25 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import structlog
 from click.testing import CliRunner
 from eth_account import Account
 
+from matcher.chain.fees import GWEI, FeePolicy
+from matcher.chain.modes import Choice, limits_of
 from matcher.node import cli
-from matcher.settings import KEY_VARIABLE, PASSWORD_VARIABLE, SettingsError, load_operator
+from matcher.options import with_node_options
+from matcher.policy import Policy
+from matcher.settings import (
+    KEY_VARIABLE,
+    PASSWORD_VARIABLE,
+    Settings,
+    SettingsError,
+    load_operator,
+    settings_of,
+)
 from tests.support.chain import account
 
 OPERATOR = account("operator")
@@ -101,3 +113,43 @@ def test_node_command_that_fails_exits_with_one_and_its_reason(tmp_path: Path) -
     last = json.loads(result.stderr.splitlines()[-1] if result.stderr_bytes else result.output)
     assert last["event"] == "node failed"
     assert last["kind"] == "ChainError"
+
+
+def told(*words: str) -> Settings:
+    """What a command with these options would run."""
+    found = []
+
+    @click.command()
+    @with_node_options
+    def command(gateways: object, log_level: str, log_json: bool, **options: object) -> None:
+        found.append(settings_of(None, rpc="http://chain", data=Path("data"), **options))
+
+    command.main(words, standalone_mode=False)
+    return found[0]
+
+
+def test_options_that_are_not_given_leave_settings_as_they_are() -> None:
+    assert told() == Settings(rpc="http://chain", data=Path("data"))
+
+
+def test_each_option_sets_what_it_names() -> None:
+    words = (
+        "--host ::1 --port 0 --origin a --origin b --confirmations 3 --batch-age 4 --batch-ops 5"
+        " --batch-chunks 6 --max-fee 7 --mode blob --max-blob-fee 8 --poll 9 --known-keys 10"
+        " --publish desk --snapshot-every 11"
+    )
+    assert told(*words.split()) == Settings(
+        rpc="http://chain",
+        data=Path("data"),
+        host="::1",
+        port=0,
+        origins=("a", "b"),
+        confirmations=3,
+        batches=Policy(max_age=4, max_ops=5, snapshot_every=11),
+        limits=limits_of(6),
+        fees=FeePolicy(cap=7 * GWEI, blob_cap=8 * GWEI),
+        mode=Choice.BLOB,
+        poll=9.0,
+        known_keys=10,
+        publish="desk",
+    )
