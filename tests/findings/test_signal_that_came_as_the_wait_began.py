@@ -1,6 +1,7 @@
 """The engine of docs/how-to/run-the-core.md ended by a `threading.Event` that its signal handler
 set. A signal that came just as the program began to wait for the event found its lock held by the
-very thread that it had stopped: the engine never ended.
+very thread that it had stopped: the engine never ended. With a queue in the event's place it hung
+more rarely, when the signal came after Python had looked for one, and before the wait began.
 """
 
 import os
