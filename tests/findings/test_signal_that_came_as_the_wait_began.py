@@ -1,7 +1,9 @@
 """The engine of docs/how-to/run-the-core.md ended by a `threading.Event` that its signal handler
 set. A signal that came just as the program began to wait for the event found its lock held by the
 very thread that it had stopped: the engine never ended. With a queue in the event's place it hung
-more rarely, when the signal came after Python had looked for one, and before the wait began.
+more rarely, when the signal came after Python had looked for one, and before the wait began. With
+the signals blocked until `sigwait`, one that came before it was given to a thread that numpy had
+started at its import, which did not block it: the engine died without its snapshot.
 """
 
 import os
@@ -38,6 +40,8 @@ def engine_that_is_signaled(path: Path, step: int) -> None:
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(PATIENCE)
+    # as those that numpy starts on a machine of several processors
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
     names: dict[str, Any] = {"__name__": "engine", "print": say}
     exec(ENGINE, names)
     names["main"](path, f"signaled-{os.getpid()}")
