@@ -132,13 +132,17 @@ _WORDS: Final[dict[str, Any]] = {"u1": ctypes.c_uint8, "i8": ctypes.c_int64}
 def _plain_item_getter(
     kind: str, field: np.dtype[Any], offset: int, count: int
 ) -> Callable[[int, int], int]:
-    word, size = _WORDS[field.str[1:]], field.itemsize
+    row, cells = _WORDS[field.str[1:]] * count, AREAS.cells(kind)
 
     def get(address: int, number: int) -> int:
-        AREAS.require(kind, address)
+        cell = cells.get(address)
+        if cell is None:
+            AREAS.require(kind, address)
+            cell = cells[address] = row.from_address(address + offset)
         if not 0 <= number < count:
             raise IndexError(f"{number} of {count} at {offset} of {kind}")
-        return int(word.from_address(address + offset + size * number).value)
+        value: int = cell[number]
+        return value
 
     return get
 
@@ -146,16 +150,19 @@ def _plain_item_getter(
 def _plain_item_setter(
     kind: str, field: np.dtype[Any], offset: int, count: int
 ) -> Callable[[int, int, int], None]:
-    word, size = _WORDS[field.str[1:]], field.itemsize
+    row, cells = _WORDS[field.str[1:]] * count, AREAS.cells(kind)
     least, most = int(np.iinfo(field).min), int(np.iinfo(field).max)
 
     def put(address: int, number: int, value: int) -> None:
-        AREAS.require(kind, address)
+        cell = cells.get(address)
+        if cell is None:
+            AREAS.require(kind, address)
+            cell = cells[address] = row.from_address(address + offset)
         if not 0 <= number < count:
             raise IndexError(f"{number} of {count} at {offset} of {kind}")
         if not least <= value <= most:
             raise OverflowError(f"{value} does not fit {field.str} at {offset} of {kind}")
-        word.from_address(address + offset + size * number).value = value
+        cell[number] = value
 
     return put
 

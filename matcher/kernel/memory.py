@@ -10,7 +10,7 @@ shift that Python would let grow, and `mixed` is the one product that may wrap.
 """
 
 import ctypes
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
@@ -66,17 +66,20 @@ class Areas:
 
     def __init__(self) -> None:
         self._of: dict[str, list[tuple[int, int, int]]] = {}  # kind: (start, end, stride), sorted
+        self._cells: dict[str, list[dict[int, Any]]] = {}  # by kind, those of each field
 
     def declare(self, kind: str, start: int, count: int, stride: int) -> None:
         """`count` records of a kind lie at `start`, `stride` bytes apart."""
-        areas = self._of.setdefault(kind, [])
-        areas.append((start, start + count * stride, stride))
-        areas.sort()
+        insort(self._of.setdefault(kind, []), (start, start + count * stride, stride))
+        self._ask_again(kind)
 
     def forget(self, start: int, end: int) -> None:
         """No records lie in these bytes any more."""
-        for areas in self._of.values():
-            areas[:] = [area for area in areas if not start <= area[0] < end]
+        for kind, areas in self._of.items():
+            first, last = bisect_left(areas, (start,)), bisect_left(areas, (end,))
+            if first < last:
+                del areas[first:last]
+                self._ask_again(kind)
 
     def require(self, kind: str, address: int) -> None:
         """Raise `BadAddress` unless a record of this kind begins at the address."""
@@ -87,6 +90,19 @@ class Areas:
             if address < end and (address - start) % stride == 0:
                 return
         raise BadAddress(f"no {kind} begins at address {address:#x}")
+
+    def cells(self, kind: str) -> dict[int, Any]:
+        """For who reads a field: what lies at a record's address, once it was asked for.
+
+        Emptied when areas of that kind come or go.
+        """
+        made: dict[int, Any] = {}
+        self._cells.setdefault(kind, []).append(made)
+        return made
+
+    def _ask_again(self, kind: str) -> None:
+        for cells in self._cells.get(kind, []):
+            cells.clear()
 
 
 AREAS: Final = Areas()
@@ -166,24 +182,32 @@ _CTYPES: Final[dict[str, Any]] = {
 
 
 def _plain_getter(kind: str, offset: int, field: np.dtype[Any]) -> Callable[[int], int]:
-    word = _CTYPES[field.str[1:]]
+    word, cells = _CTYPES[field.str[1:]], AREAS.cells(kind)
 
     def get(address: int) -> int:
-        AREAS.require(kind, address)
-        return int(word.from_address(address + offset).value)
+        try:
+            value: int = cells[address].value
+        except KeyError:
+            AREAS.require(kind, address)
+            cell = cells[address] = word.from_address(address + offset)
+            value = cell.value
+        return value
 
     return get
 
 
 def _plain_setter(kind: str, offset: int, field: np.dtype[Any]) -> Callable[[int, int], None]:
-    word = _CTYPES[field.str[1:]]
+    word, cells = _CTYPES[field.str[1:]], AREAS.cells(kind)
     least, most = int(np.iinfo(field).min), int(np.iinfo(field).max)
 
     def put(address: int, value: int) -> None:
-        AREAS.require(kind, address)
+        cell = cells.get(address)
+        if cell is None:
+            AREAS.require(kind, address)
+            cell = cells[address] = word.from_address(address + offset)
         if not least <= value <= most:
             raise OverflowError(f"{value} does not fit {field.str} at {offset} of {kind}")
-        word.from_address(address + offset).value = value
+        cell.value = value
 
     return put
 

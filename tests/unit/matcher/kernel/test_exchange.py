@@ -1,9 +1,6 @@
 """The kernel's door: edges, limits, growth, snapshots, and what no stream reaches."""
 
 import random
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,9 +30,6 @@ from tests.support.arena import (
     rates,
     told,
 )
-
-ROOT = Path(__file__).parents[4]
-
 
 # --- fills ---------------------------------------------------------------------------------------
 
@@ -532,28 +526,3 @@ def test_check_sees_a_level_whose_lots_are_wrong() -> None:
     levels["lots"][np.flatnonzero(levels["head"])[0]] += 1
     with pytest.raises(InvariantBroken, match="6 lots of 5"):
         matching.check()
-
-
-def test_debug_mode_refuses_an_address_that_holds_no_such_record() -> None:
-    """A link to an order that does not exist is caught when it is followed."""
-    program = (
-        "from matcher.kernel.memory import BadAddress\n"
-        "from tests.support.arena import BUY, desk, order\n"
-        "matching = desk()\n"
-        "matching.submit(order(2, 0, BUY, 100, 5))\n"
-        "levels = matching.pools.arrays['levels']\n"
-        "levels['tail'][levels['tail'] > 0] = 1 << 20\n"
-        "try:\n"
-        "    matching.submit(order(2, 1, BUY, 100, 5))\n"
-        "except BadAddress as error:\n"
-        "    print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={"NUMBA_DISABLE_JIT": "1", "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.startswith("no order begins at address"), done.stderr
