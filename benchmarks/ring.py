@@ -5,10 +5,8 @@
 Records are 64 bytes. *Throughput*: one process sends, the other receives, adds up a field of each
 record, and must come to the right sum. *Round trip*: a record goes there and comes back, and the
 time is taken around each trip. `kernel` is compiled code that calls the ring's kernels, as a
-pipeline's stages do; `Python` is `matcher.shared.rings` as anybody may use it. *Table*: rows of 120
-bytes, within one process, so that nothing else is in the time; beside them an Array of the standard
-library, which has a lock that readers take too. Each process has a core of its own
-where there are two; rounds are interleaved, figures are medians over rounds.
+pipeline's stages do; `Python` is `matcher.shared.rings` as anybody may use it. Each process has a
+core of its own where there are two; rounds are interleaved, figures are medians over rounds.
 """
 
 import argparse
@@ -31,11 +29,9 @@ import zmq
 from benchmarks.result import Result
 from benchmarks.words import show
 from matcher.kernel import ring as kernel
-from matcher.kernel import seqlock
 from matcher.kernel.atomics import load, pause, store
 from matcher.shared.rings import Consumer, Producer, Ring
 from matcher.shared.segments import default_place
-from matcher.shared.tables import TableReader, TableWriter
 
 RECORD = np.dtype([("number", "<i8"), ("payload", "<i8", (7,))])
 WORDS = RECORD.itemsize // 8
@@ -436,60 +432,6 @@ def round_trips(trips: int, rounds: int) -> list[Result]:
     return results
 
 
-@numba.njit(nogil=True)
-def read_often(row, target, words, count):
-    """Copy a row again and again; how often it was whole at once."""
-    whole = 0
-    for _ in range(count):
-        whole += seqlock.read_row(row, target, words, 1) != seqlock.CHANGING
-    return whole
-
-
-def tables(count: int, rounds: int) -> list[Result]:
-    """Rows of 120 bytes."""
-    record = np.dtype([("words", "<i8", (15,))])
-    with tempfile.TemporaryDirectory(dir=default_place().parent) as directory:
-        place = Path(directory) / "segments"
-        writer = TableWriter.create("rows", record, rows=1, place=place)
-        made = np.zeros((), record)
-        writer.write(0, made)
-        reader = TableReader.attach("rows", record, place=place)
-        row, into = reader._row(0, 1), np.zeros(15, np.int64)
-        shared, values = multiprocessing.Array("q", 15), tuple(range(15))
-
-        def fill() -> None:
-            shared[:] = values
-
-        read_often(row, into.ctypes.data, 15, 1)
-
-        def many(step: Callable[[], Any]) -> None:
-            for _ in range(count // 100):
-                step()
-
-        ways: dict[str, tuple[Callable[[], Any], int]] = {
-            "read a row, kernel": (lambda: read_often(row, into.ctypes.data, 15, count), count),
-            "read a row, Python": (lambda: many(lambda: reader.row(0)), count // 100),
-            "write a row, Python": (lambda: many(lambda: writer.write(0, made)), count // 100),
-            "read": (lambda: many(lambda: shared[:]), count // 100),
-            "write": (lambda: many(fill), count // 100),
-        }
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(rounds):
-            for name, (work, times) in ways.items():
-                began = time.perf_counter_ns()
-                work()
-                taken[name].append((time.perf_counter_ns() - began) / times)
-        writer.close()
-    others = {name: statistics.median(taken.pop(name)) for name in ("read", "write")}
-    return [
-        Result(
-            *("table", name, statistics.median(found), others[name.split()[0]]),
-            *("ns", "multiprocessing.Array, from Python", rounds, {"rows": ways[name][1]}),
-        )
-        for name, found in taken.items()
-    ]
-
-
 def measure(
     quick: bool, records: int = 2_000_000, trips: int = 100_000, rounds: int = 5
 ) -> list[Result]:
@@ -500,12 +442,12 @@ def measure(
     # Compiled before any clock: with the arguments' types, and nothing to do.
     nothing = (0, 0, 0, 0, 0)
     bounce(nothing, nothing, 0, 0, 0, True, np.zeros(0, np.int64), 0)
-    return [*throughput(records, rounds), *round_trips(trips, rounds), *tables(10 * trips, rounds)]
+    return [*throughput(records, rounds), *round_trips(trips, rounds)]
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Rings and tables in shared memory.")
+    parser = argparse.ArgumentParser(description="Rings in shared memory.")
     parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--trips", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)

@@ -25,6 +25,7 @@ MODULES: Final = (
     "scaling",
     "core",
     "ring",
+    "tables",
     "journal",
     "recovery",
     "start",
