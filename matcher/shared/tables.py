@@ -176,7 +176,11 @@ class TableReader(_Table):
         OwnerGone
             If the writer ended while it changed the row.
         """
-        record: np.void = self.rows(index, 1)[0][0]
+        records = np.empty(1, self.record)
+        row, into = self._row(index, len(self)), address_of(records)
+        while kernel.read_row(row, into, self._words, TRIES) == kernel.CHANGING:
+            self._check_row(index)
+        record: np.void = records[0]
         return record
 
     def rows(self, first: int = 0, count: int | None = None) -> tuple[Records, Words]:
