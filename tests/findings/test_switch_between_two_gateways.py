@@ -11,17 +11,8 @@ from typing import Any
 import pytest
 
 from matcher.gateway import GatewayServer, SwitchFiles, make_app
-from tests.e2e.gateway.conftest import alice, exchange
-from tests.e2e.gateway.test_switches import (
-    ARM,
-    TIMEOUT,
-    Clockwork,
-    arm,
-    body_of,
-    clockwork,
-    ids,
-    terms_of,
-)
+from tests.e2e.gateway.conftest import alice, clockwork, exchange
+from tests.support.dead_man import ARM, TIMEOUT, Clockwork, arm, body_of, ids, terms_of
 from tests.support.gateway import CALL, DOMAIN, GENESIS, WINDOWS, Exchange
 from tests.support.requests import HTTP, PRICE
 

@@ -1,7 +1,10 @@
 """A running exchange and its traders."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.support.dead_man import Clockwork
 from tests.support.gateway import (
     CALL,
     Exchange,
@@ -24,6 +27,13 @@ def alice(exchange):
 @pytest.fixture
 def bob(exchange):
     return exchange.client("bob")
+
+
+@pytest.fixture
+def clockwork(exchange) -> Iterator[Clockwork]:
+    held = Clockwork(exchange)
+    yield held
+    held.release()
 
 
 @pytest.fixture(scope="module")
