@@ -206,9 +206,9 @@ def by_queue(lines: Lines, mine: bool, count: int) -> None:
 
 
 @contextlib.contextmanager
-def socket_of(lines: Lines, mine: bool, kinds: tuple[int, int]) -> Iterator[Any]:
+def socket_of(lines: Lines, mine: bool) -> Iterator[Any]:
     """One end of a ZeroMQ line through a Unix socket."""
-    with zmq.Context() as context, context.socket(kinds[0] if mine else kinds[1]) as socket:
+    with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
         address = f"ipc://{lines.place.parent}/line"
         if mine:
             socket.bind(address)
@@ -218,20 +218,22 @@ def socket_of(lines: Lines, mine: bool, kinds: tuple[int, int]) -> Iterator[Any]
 
 
 def by_zmq(lines: Lines, mine: bool, count: int) -> None:
-    """Raw bytes through ZeroMQ."""
-    with socket_of(lines, mine, (zmq.PUSH, zmq.PULL)) as socket:
+    """Raw bytes through ZeroMQ; who sends stays until all has come."""
+    with socket_of(lines, mine) as socket:
         if mine:
             payload = bytes(RECORD.itemsize - 8)
             for number in range(count):
                 socket.send(number.to_bytes(8, "little") + payload)
+            socket.recv()
         else:
             check(sum(int.from_bytes(socket.recv()[:8], "little") for _ in range(count)), count)
+            socket.send(b"")
 
 
 def trip_zmq(lines: Lines, mine: bool, times: Any) -> None:
     """Raw bytes through ZeroMQ, and back."""
     record = bytes(RECORD.itemsize)
-    with socket_of(lines, mine, (zmq.PAIR, zmq.PAIR)) as socket:
+    with socket_of(lines, mine) as socket:
 
         def there_and_back() -> None:
             socket.send(record)
