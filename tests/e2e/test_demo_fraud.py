@@ -1,6 +1,7 @@
 """`make demo-fraud` on anvil: three operators, three lies, three convictions, nobody loses."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,22 @@ def test_demo_fraud_of_every_lie_ends_with_every_check_kept(tmp_path):
     with running_anvil() as anvil:
         devnet = Shell(f"ethereum:devnet:{anvil.url}")
         said = devnet.ok(f"demo_fraud --output {tmp_path}")
+    # How many batches the trades before a lie make is a matter of the clock.
+    numbered = re.sub(r"batch \d+", "batch N", said)
     for line in (
         "are let out to mal",
-        "proves batch 3 a lie: TRANSITION, WrongRoot, chunk 0, word 30",
+        "proves batch N a lie: TRANSITION, WrongRoot, chunk 0, word 30",
         "lets moe sell 50 calls to mal for nothing",
-        "proves batch 4 a lie: MARGIN, MarginBroken, chunk 0, word 30",
+        "proves batch N a lie: MARGIN, MarginBroken, chunk 0, word 30",
         "ann signed nothing",
-        "asks who signed side 0 of word 0, chunk 0, batch 5",
-        "proves batch 5 a lie: UNAUTHORIZED, Unanswered, chunk 0, word 0",
+        "asks who signed side 0 of word 0, chunk 0, batch N",
+        "proves batch N a lie: UNAUTHORIZED, Unanswered, chunk 0, word 0",
         "operator 3 is retired, its bond taken",
         "operator 4 is in charge",
         "3 lies, 3 convictions",
         "Nobody lost an atom, every liar lost the bond.",
     ):
-        assert line in said, said
+        assert line in numbered, said
     assert "BROKEN" not in said
 
 
